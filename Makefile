@@ -56,7 +56,7 @@ tests: all $(UNIT)
 $(LIB): $(LIBOBJ)
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $(if $(LOOSE),$(addprefix $$(ls ,$(addsuffix ),$(LIBOBJ))),$(LIBOBJ))
+	$(AR) rcs $@ $(if $(LOOSE),$$(ls $(LIBOBJ) 2>/dev/null),$(LIBOBJ))
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
