@@ -38,14 +38,16 @@ char	*path_absolute(const char *p);
 /*
  * Opens (creating 0600) and flocks dirfd/name.  wait_ms 0: try once; -1: wait
  * for ever.  Returns the descriptor, -1 with err set, or -2 when another
- * process holds it.  O_NOFOLLOW; must be a regular file owned by us.
+ * process holds it.  O_NOFOLLOW; must be a regular file owned by us.  A signal
+ * whose handler returns ends the wait: -1 with err->sys EINTR.
  */
 int	file_lock(int dirfd, const char *name, int wait_ms, struct err *);
 
 /*
  * Opens for reading with the checks a secret deserves: regular file or FIFO,
- * owned by root or us, no access for group or others.  -1 with err set
- * (ERR_CONFIG/STAGE_CREDENTIAL, the text holds the chmod to run).
+ * owned by root or us, no access for group or others (but read by group root
+ * in a file of root's, which is how systemd hands over credentials).  -1 with
+ * err set (ERR_CONFIG/STAGE_CREDENTIAL, the text holds the chmod to run).
  */
 int	file_open_secret(const char *path, struct err *);
 

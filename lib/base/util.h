@@ -21,6 +21,8 @@ char	*xstrdup(const char *);
 char	*xstrndup(const char *, size_t);
 char	*xasprintf(const char *, ...) __attribute__((format(printf, 1, 2)));
 void	util_oom(void (*handler)(void));
+/* What the above call when memory runs out; for other allocators (secret). */
+void	util_no_memory(void) __attribute__((noreturn));
 
 /* A growing string; s is NULL until something was added, then always NUL-terminated. */
 struct str {
@@ -52,7 +54,7 @@ int	parse_size(const char *, uint64_t *bytes);
 /* "2026-01-31" (midnight, local zone) or "30d" (that long before now); -1 if malformed. */
 int	parse_date(const char *, time_t now, time_t *out);
 
-/* ISO 8601 UTC, "2026-01-31T12:00:00Z"; buf of at least 32 bytes. */
+/* ISO 8601 UTC, "2026-01-31T12:00:00Z"; buf of at least 32 bytes.  "-" for years beyond four digits. */
 char	*iso_time(char buf[32], int64_t t);
 
 void	hex(char *dst, const unsigned char *src, size_t n);	/* lower case, NUL-terminated: 2n+1 bytes */

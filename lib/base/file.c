@@ -1,0 +1,299 @@
+/* file: see file.h. */
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "file.h"
+
+#define LOCK_POLL_MS 50
+
+int
+write_all(int fd, const void *data, size_t n)
+{
+	const char *p = data;
+	ssize_t k;
+
+	while (n > 0) {
+		k = write(fd, p, n);
+		if (k == -1 && errno == EINTR)
+			continue;
+		if (k == 0)
+			errno = ENOSPC;
+		if (k <= 0)
+			return -1;
+		p += k;
+		n -= (size_t)k;
+	}
+	return 0;
+}
+
+int
+read_all(int fd, size_t max, struct str *out)
+{
+	size_t total = 0;
+	char buf[16384];
+	ssize_t k;
+
+	for (;;) {
+		k = read(fd, buf, sizeof buf);
+		if (k == -1 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			break;
+		if ((size_t)k > max - total) {
+			errno = EFBIG;
+			k = -1;
+			break;
+		}
+		total += (size_t)k;
+		str_add(out, buf, (size_t)k);
+	}
+	explicit_bzero(buf, sizeof buf);	/* callers read secrets with this, too */
+	return k == 0 ? 0 : -1;
+}
+
+int
+file_read(const char *path, size_t max, struct str *out, struct err *err)
+{
+	int fd, saved;
+
+	do
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	while (fd == -1 && errno == EINTR);
+	if (fd == -1)
+		return err_sys(err, errno == ENOENT ? ERR_NOENT : ERR_IO, STAGE_FILE, errno, path,
+		    "cannot open");
+	if (read_all(fd, max, out) == -1) {
+		saved = errno;
+		close(fd);
+		return err_sys(err, ERR_IO, STAGE_FILE, saved, path, "cannot read");
+	}
+	close(fd);
+	return 0;
+}
+
+/* A name in the same directory that nobody else uses: ".<name>.<16 hex>". */
+static int
+temp_name(const char *name, char out[NAME_MAX + 1])
+{
+	unsigned char r[8];
+	char digits[17];
+	int n;
+
+	while (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r)
+		if (errno != EINTR)
+			return -1;
+	hex(digits, r, sizeof r);
+	n = snprintf(out, NAME_MAX + 1, ".%s.%s", name, digits);
+	if (n < 0 || n > NAME_MAX) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return 0;
+}
+
+int
+file_replace(int dirfd, const char *name, const void *data, size_t n, struct err *err)
+{
+	char temp[NAME_MAX + 1];
+	const char *what = "cannot create";
+	int fd = -1, saved;
+
+	if (temp_name(name, temp) == -1 ||
+	    (fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	    0600)) == -1)
+		return err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, name, "%s", what);
+	what = "cannot write";
+	if (write_all(fd, data, n) == -1 || fsync(fd) == -1)
+		goto fail;
+	saved = fd;
+	fd = -1;
+	if (close(saved) == -1)
+		goto fail;
+	what = "cannot replace";
+	if (renameat(dirfd, temp, dirfd, name) == -1)
+		goto fail;
+	if (dir_sync(dirfd) == -1)	/* the new file is in place: nothing to remove */
+		return err_sys(err, ERR_IO, STAGE_FILE, errno, name, "cannot make it durable");
+	return 0;
+fail:
+	saved = errno;
+	if (fd != -1)
+		close(fd);
+	unlinkat(dirfd, temp, 0);
+	return err_sys(err, err_kind_of_errno(saved), STAGE_FILE, saved, name, "%s", what);
+}
+
+int
+dir_sync(int dirfd)
+{
+	int r;
+
+	do
+		r = fsync(dirfd);
+	while (r == -1 && errno == EINTR);
+	return r == -1 && errno != EINVAL ? -1 : 0;
+}
+
+int
+mkdir_parents(const char *path, struct err *err)
+{
+	char *copy = xstrdup(path), *p = copy;
+	struct stat st;
+	char c;
+	int r;
+
+	if (*p == '\0') {
+		free(copy);
+		return err_set(err, ERR_CREATE, STAGE_FILE, path, "an empty name");
+	}
+	do {
+		p += strspn(p, "/");
+		p += strcspn(p, "/");
+		c = *p;
+		*p = '\0';
+		r = mkdir(copy, 0700);
+		/* Only the last one has to be a directory here: the mkdir after any other will tell. */
+		if (r == -1 && errno == EEXIST && (c != '\0' || stat(copy, &st) == 0)) {
+			if (c != '\0' || S_ISDIR(st.st_mode))
+				r = 0;
+			else
+				errno = ENOTDIR;
+		}
+		if (r == -1)
+			err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, copy,
+			    "cannot make the directory");
+		*p = c;
+	} while (r == 0 && c != '\0');
+	free(copy);
+	return r;
+}
+
+char *
+path_absolute(const char *p)
+{
+	struct str out = STR_INIT;
+	char *cwd = NULL;
+	size_t n;
+
+	if (*p != '/') {
+		cwd = getcwd(NULL, 0);
+		str_adds(&out, cwd != NULL ? cwd : ".");
+		free(cwd);
+	}
+	if (out.len == 1 && out.s[0] == '/')
+		str_clear(&out);
+	for (; *p != '\0'; p += n) {
+		p += strspn(p, "/");
+		n = strcspn(p, "/");
+		if (n == 0 || (n == 1 && *p == '.'))
+			continue;
+		str_addc(&out, '/');
+		str_add(&out, p, n);
+	}
+	if (out.len == 0)
+		str_addc(&out, '/');
+	return out.s;
+}
+
+/* flock with a limit.  0 locked, -2 held by another, -1 with errno. */
+static int
+lock_wait(int fd, int wait_ms)
+{
+	const struct timespec pause = { 0, LOCK_POLL_MS * 1000000L };
+	int64_t end = now_ms() + wait_ms;
+
+	if (wait_ms < 0)
+		return flock(fd, LOCK_EX);
+	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK)
+			return -1;
+		if (now_ms() >= end)
+			return -2;
+		if (nanosleep(&pause, NULL) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+file_lock(int dirfd, const char *name, int wait_ms, struct err *err)
+{
+	struct stat st, now;
+	int fd, r;
+
+again:
+	fd = openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+	    0600);
+	if (fd == -1)
+		return err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, name,
+		    "cannot open the lock file");
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
+		close(fd);
+		return err_set(err, ERR_CREATE, STAGE_FILE, name,
+		    "the lock file must be a regular file that belongs to user %ld", (long)geteuid());
+	}
+	r = lock_wait(fd, wait_ms);
+	if (r == -1)
+		err_sys(err, ERR_OS, STAGE_FILE, errno, name, "cannot lock");
+	if (r != 0) {
+		close(fd);
+		return r;
+	}
+	/* Somebody who tidied up may have removed the name while we waited: then this lock is nobody's. */
+	if (fstatat(dirfd, name, &now, AT_SYMLINK_NOFOLLOW) == -1 || now.st_ino != st.st_ino ||
+	    now.st_dev != st.st_dev) {
+		close(fd);
+		goto again;
+	}
+	return fd;
+}
+
+int
+file_open_secret(const char *path, struct err *err)
+{
+	struct stat st;
+	mode_t bad;
+	int fd;
+
+	do
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	while (fd == -1 && errno == EINTR);
+	if (fd == -1)
+		return err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot open");
+	if (fstat(fd, &st) == -1) {
+		err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot look at it");
+		goto fail;
+	}
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
+		err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path, "neither a file nor a FIFO");
+		goto fail;
+	}
+	if (st.st_uid != 0 && st.st_uid != geteuid()) {
+		err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path,
+		    "belongs to user %ld, not to user %ld or root: chown %ld '%s'", (long)st.st_uid,
+		    (long)geteuid(), (long)geteuid(), path);
+		goto fail;
+	}
+	/* systemd: 0400 root:root with an ACL entry for the service's user, which shows as 0440. */
+	bad = st.st_uid == 0 && st.st_gid == 0 ? S_IWGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+	if ((st.st_mode & bad) != 0) {
+		err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path,
+		    "others can read it (mode %04o): chmod 600 '%s'", (unsigned)(st.st_mode & 07777),
+		    path);
+		goto fail;
+	}
+	return fd;
+fail:
+	close(fd);
+	return -1;
+}
