@@ -1,0 +1,33 @@
+/*
+ * output: receipts to standard output, whole lines or nothing.
+ *
+ * - A pipe gets whole lines in writes of at most PIPE_BUF bytes, so that the
+ *   lines of several writers never mix (POSIX write(2)).
+ * - A regular file is fdatasync'ed after each group.  A last line without its
+ *   end (an earlier crash) is ended before ours begin; a line of ours that the
+ *   disk could not hold is cut off again, if it is still the last one.
+ *
+ * SIGPIPE must be ignored.
+ */
+#ifndef MSTOOLS_OUTPUT_H
+#define MSTOOLS_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "mail/receipt.h"
+
+struct output;
+
+/* fd is foreign.  quiet: output_add does nothing (-q). */
+struct output *output_new(int fd, enum receipt_format, bool quiet);
+void	output_free(struct output *);
+
+/* Adds a receipt; written when enough has gathered.  0, or -1 with err set (EPIPE and ENOSPC keep their errno). */
+int	output_add(struct output *, const struct receipt *, struct err *);
+/* Adds a whole line or record made by the caller. */
+int	output_line(struct output *, const void *, size_t, struct err *);
+/* Writes what is there, makes it durable if it is a file.  0 or -1. */
+int	output_flush(struct output *, struct err *);
+
+#endif
