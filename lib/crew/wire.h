@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "imap/session.h"	/* enums: session_ask, _flag, _cap, _result, _loss, _move; DATE_NONE */
 
 #define WIRE_VERSION	1
 #define WIRE_MAX	65536
@@ -114,17 +115,9 @@ struct wire_look {
 	char	patterns[];
 };
 
-enum wire_folder_state {
-	FOLDER_OK,		/* numbers are valid */
-	FOLDER_LISTED,		/* listed only: no numbers asked for */
-	FOLDER_NOSELECT,
-	FOLDER_GONE,		/* STATUS or EXAMINE was answered NO: text says why */
-	FOLDER_TEXTS
-};
-
 struct wire_folder {
 	struct wire_head head;
-	uint32_t state;		/* enum wire_folder_state */
+	uint32_t state;		/* enum session_folder_state */
 	uint32_t attrs;
 	uint32_t uidvalidity, uidnext, messages, unseen;
 	char	delimiter;	/* 0: flat */
@@ -134,13 +127,6 @@ struct wire_folder {
 };
 
 struct wire_range { uint32_t lo, hi; };	/* UIDs, lo <= hi */
-
-enum wire_ask {
-	ASK_FLAGS = 1, ASK_DATE = 2, ASK_SIZE = 4,
-	ASK_MSGID = 8,		/* BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)] → row.msgid */
-	ASK_BODY = 16,		/* BODY.PEEK[] into slots */
-	ASK_HEADER = 32		/* From, Subject, Date for msls */
-};
 
 enum wire_fetch_flags {
 	WIRE_F_WRITE = 1	/* SELECT, not EXAMINE, when the folder is not open yet */
@@ -154,7 +140,7 @@ enum wire_fetch_flags {
  */
 struct wire_fetch {
 	struct wire_head head;
-	uint32_t ask, flags;
+	uint32_t ask, flags;	/* enum session_ask, wire_fetch_flags */
 	uint32_t uidvalidity;
 	uint32_t nrange;
 	char	folder[WIRE_NAME];	/* raw */
@@ -169,11 +155,6 @@ struct wire_search {
 	char	criteria[4096];
 };
 
-/* IMAP flags. */
-enum wire_msgflag {
-	MF_SEEN = 1, MF_ANSWERED = 2, MF_FLAGGED = 4, MF_DELETED = 8, MF_DRAFT = 16, MF_MDNSENT = 32
-};
-
 /* UID STORE of +add then -remove; refused with DONE_FLAG if PERMANENTFLAGS does not hold one. */
 struct wire_store {
 	struct wire_head head;
@@ -182,14 +163,9 @@ struct wire_store {
 	struct wire_range range[];
 };
 
-enum wire_move_how {
-	MOVE_MOVE,		/* UID MOVE */
-	MOVE_COPY,		/* UID COPY alone (the parent then stores \Deleted and expunges) */
-	MOVE_EXPUNGE		/* UID EXPUNGE of the ranges; target unused */
-};
 struct wire_move {
 	struct wire_head head;
-	uint32_t uidvalidity, how, nrange;
+	uint32_t uidvalidity, how, nrange;	/* how: enum session_move: UID MOVE, UID COPY alone, UID EXPUNGE (no target) */
 	char	folder[WIRE_NAME], target[WIRE_NAME];
 	struct wire_range range[];
 };
@@ -216,10 +192,9 @@ struct wire_hello {
 	int32_t	 pid;
 };
 
-enum wire_cap { CAP_MOVE = 1, CAP_UIDPLUS = 2, CAP_SASL_IR = 4, CAP_XOAUTH2 = 8, CAP_LITERALPLUS = 16, CAP_NAMESPACE = 32 };
 struct wire_online {
 	struct wire_head head;
-	uint32_t caps;		/* as listed after login */
+	uint32_t caps;		/* enum session_cap, as listed after login */
 	char	address[64];	/* the peer's, numeric */
 	char	tls[64];	/* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
 	char	proxy[256];	/* without credentials; "" = none */
@@ -227,7 +202,6 @@ struct wire_online {
 };
 
 struct wire_row { uint32_t uid, flags; int64_t date; uint64_t size, msgid; };	/* msgid: 64-bit hash, 0 = none */
-#define DATE_NONE INT64_MIN	/* the server gave no INTERNALDATE, or none that can be read */
 struct wire_rows {
 	struct wire_head head;
 	uint32_t n, reserved;
@@ -263,42 +237,27 @@ struct wire_message {
 	unsigned char sha256[32];	/* of the file */
 };
 
-enum wire_result {
-	DONE_OK,
-	DONE_NO,		/* tagged NO: text */
-	DONE_BAD,		/* tagged BAD: text */
-	DONE_STALE,		/* another UIDVALIDITY: uidvalidity says which */
-	DONE_GONE,		/* the folder cannot be opened: text */
-	DONE_FLAG,		/* PERMANENTFLAGS lacks a flag asked for; nothing was stored */
-	DONE_READONLY,
-	DONE_RESULTS
-};
+/*
+ * A job is answered by one WIRE_DONE, unless the connection is lost before.
+ * An answer that was throttling gives DONE_NO or DONE_BAD with throttle_ms, and
+ * WIRE_FAIL (LOST_THROTTLED) follows: nothing was done, and nothing is wrong
+ * with the messages.
+ */
 struct wire_done {
 	struct wire_head head;
-	uint32_t result;	/* enum wire_result */
+	uint32_t result;	/* enum session_result */
 	uint32_t uidvalidity;
 	uint32_t throttle_ms;	/* from "Suggested Backoff Time", else 0 */
-	uint32_t permanent;	/* PERMANENTFLAGS of the open folder, enum wire_msgflag */
+	uint32_t permanent;	/* PERMANENTFLAGS of the open folder, enum session_flag */
 	uint32_t copy_uidvalidity;	/* from COPYUID, else 0 */
 	uint32_t reserved;
 	char	text[WIRE_TEXT];
 };
 
-enum wire_loss {
-	LOST_OTHER,		/* kind, stage and text say it all */
-	LOST_REFUSED,		/* NO AUTHENTICATE failed */
-	LOST_NOT_CONNECTED,	/* User is authenticated but not connected */
-	LOST_EXPIRED,		/* AccessTokenExpired */
-	LOST_THROTTLED,		/* throttle_ms */
-	LOST_STREAM,		/* reset, EOF, stall, TLS cut, BYE: reconnect */
-	LOST_PARSE,		/* the parser gave up on a reply: the message being fetched is suspect */
-	LOST_BAD,		/* BAD with commands in flight */
-	LOST_KINDS
-};
 struct wire_fail {
 	struct wire_head head;
 	uint32_t kind, stage;	/* enum err_kind, enum err_stage */
-	uint32_t loss;		/* enum wire_loss */
+	uint32_t loss;		/* enum session_loss */
 	uint32_t throttle_ms;
 	uint32_t in_flight;	/* commands in flight when it happened */
 	uint32_t reserved;
