@@ -51,17 +51,22 @@ struct maildir_name {
 	uint32_t flags;			/* from ":2,…" */
 };
 void	maildir_folder_hash(char out[17], const char *user, const char *folder);	/* user lower-cased here */
-/* Base name without ":2,"; dst of at least 400 bytes. */
+/*
+ * Base name without ":2,"; dst of at least 400 bytes.  A date before 1970 or
+ * DATE_NONE is 0; of the host, in lower case, letters, digits, '.' and '-'
+ * stay, the rest becomes '_', and it is cut at 150 bytes.
+ */
 void	maildir_name(char dst[400], const struct maildir_name *);
-/* Parses a base name (with or without ":2,…").  0, or -1 if it is not one of ours. */
+/* Parses a file's name (no directory; with or without ":2,…").  0, or -1 if it is not exactly one of ours. */
 int	maildir_name_parse(const char *, struct maildir_name *);
-/* ":2,FS" letters for flags (D F R S T), into out[8]. */
-void	maildir_info(char out[8], uint32_t flags);
+/* ":2,FS" letters for flags (D F R S T), into out[16]; "" if there are none of these. */
+void	maildir_info(char out[16], uint32_t flags);
 
 /*
  * The Maildir++ directory name of a folder (raw: modified UTF-7): "" for INBOX,
  * else ".A.B"; delimiter becomes '.', a literal '.' in a name becomes "\2e".
- * -1 if over 255 bytes or it would escape the tree.
+ * So do '/' ("\2f"), '\' ("\5c") and control characters.  -1 if over 255
+ * bytes or a part of the name is empty.
  */
 int	maildir_subdir(char dst[512], const char *raw, char delimiter, struct err *);
 
