@@ -1,0 +1,58 @@
+/*
+ * adopt: which messages of a new folder generation are old ones that were
+ * delivered before their UIDVALIDITY changed (design §5).  Pure logic.
+ *
+ *   a = adopt_begin()
+ *   adopt_old(a, m)          each state_unclaimed_each of the generation before
+ *   adopt_row(a, uid, …)     each message of the new one, listed with
+ *                            ASK_DATE | ASK_MSGID, that the state does not know
+ *   adopt_ready(a)
+ *   adopt_each(a, cb)        pairs found by (INTERNALDATE, Message-ID), one to
+ *                            one: state_adopt each, plan_known, never fetched
+ *   every other one is fetched; when its body is whole and before it is placed:
+ *   adopt_by_digest(a, …)    1: it is that old one: state_adopt, no file
+ *
+ * Each old row is used once.  A pair is made only where exactly one old and one
+ * new message have that date and Message-ID; anything else (no Message-ID, no
+ * date, several of a kind, another date) is decided by its content.  Old rows
+ * without digest (HOW_BASELINE) have no content to compare: those of the same
+ * date and Message-ID are used up one by one.
+ */
+#ifndef MSTOOLS_ADOPT_H
+#define MSTOOLS_ADOPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "mail/state.h"
+
+struct adopt;
+
+struct adopt *adopt_begin(void);
+void	adopt_free(struct adopt *);	/* NULL is allowed */
+
+/* A row that nobody has claimed yet; copied. */
+void	adopt_old(struct adopt *, const struct state_msg *);
+/* A listed message; date may be DATE_NONE, msgid 0 (no Message-ID). */
+void	adopt_row(struct adopt *, uint32_t uid, int64_t date, uint64_t msgid);
+/* Pairs.  Nothing above this line may be called afterwards. */
+void	adopt_ready(struct adopt *);
+
+/* Pairs made so far (by adopt_ready), in order of the new UID; the callback returns 0, or -1 to stop (returned). */
+int	adopt_each(const struct adopt *, int (*cb)(uint32_t olduid, uint32_t uid, int64_t date, void *), void *);
+/* Listed messages that found no partner and are to be fetched. */
+size_t	adopt_unpaired(const struct adopt *);
+/* Old rows that nobody has claimed yet: with 0, what is new is new. */
+size_t	adopt_unclaimed(const struct adopt *);
+/*
+ * The body of uid has this digest and size.  1: it is an old one, *olduid, which
+ * is used up now; 0: it is new.  uid need not have been listed (date DATE_NONE
+ * and msgid 0 then).
+ */
+int	adopt_by_digest(struct adopt *, uint32_t uid, const unsigned char sha256[32], uint64_t bytes,
+	    uint32_t *olduid);
+/* The transaction that held the result of adopt_by_digest was rolled back: the old row is free again. */
+void	adopt_undo(struct adopt *, uint32_t olduid);
+
+#endif
