@@ -27,6 +27,8 @@
  *				besides, one at a time from now on (link_serial)
  *	a reply that cannot be parsed, SIGSEGV, SIGABRT, SIGBUS
  *				again at once; ev.suspect tells the caller to look for the message
+ *	so many NO and BAD that the server would close soon
+ *				again at once
  *	certificate, SIGSYS, …	the error as it is
  *
  * Lanes beside the first are a luxury: one that cannot be made or kept while

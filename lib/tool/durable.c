@@ -1,0 +1,68 @@
+#include "tool/durable.h"
+
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+/* linux/magic.h has neither of these two. */
+#define MAGIC_XFS	0x58465342
+#define MAGIC_F2FS	0xf2f52010
+
+static bool
+kernel_reports(void)
+{
+	struct utsname u;
+	int major, minor;
+
+	return uname(&u) == 0 && sscanf(u.release, "%d.%d", &major, &minor) == 2 &&
+	    (major > 5 || (major == 5 && minor >= 8));
+}
+
+bool
+durable_trusts(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == -1)
+		return false;
+	switch ((unsigned long)fs.f_type & 0xffffffff) {
+	case EXT4_SUPER_MAGIC:
+	case MAGIC_XFS:
+	case BTRFS_SUPER_MAGIC:
+	case MAGIC_F2FS:
+	case TMPFS_MAGIC:
+		return kernel_reports();
+	default:
+		return false;
+	}
+}
+
+static int
+failed(const char *call, struct err *err)
+{
+	return err_sys(err, ERR_IO, STAGE_FILE, errno, NULL, "cannot make the messages durable: %s", call);
+}
+
+int
+durable_files(const int *fds, size_t n, int dirfd, bool trusts, struct err *err)
+{
+	size_t i;
+
+	if (trusts && n > DURABLE_FEW)
+		return syncfs(dirfd) == -1 ? failed("syncfs", err) : 0;
+	for (i = 0; i < n && n > 1; i++)	/* a hint: errors show below */
+		(void)sync_file_range(fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
+	for (i = 0; i < n; i++)
+		if (fdatasync(fds[i]) == -1)
+			return failed("fdatasync", err);
+	if (n > 0 && dir_sync(dirfd) == -1)
+		return failed("fsync of the stage", err);
+	return 0;
+}
