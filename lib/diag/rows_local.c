@@ -1,0 +1,196 @@
+/*
+ * diag: local files (Maildir, state, lock, cache, output), standard input, and
+ * faults of our own.
+ */
+#include "diag/table.h"
+
+#define LOCAL	S(STAGE_FILE)
+#define INPUT	S(STAGE_STDIN)
+#define ANY	((1u << STAGES) - 1)
+
+static const struct diag_row rows[] = {
+{
+	.stages = LOCAL, .kinds = K(ERR_CONFIG), .pattern = "--rebuild|--baseline|state*not*match|without*state|another state",
+	.sample = "the Maildir has messages of ours but no matching state: choose --rebuild or --baseline",
+	.cause = {
+		{ .cause = "the state (.mstools.db, or --state) was lost, or belongs to another Maildir; going on would fetch everything again",
+		  .tell = "is the Maildir a full archive, or a spool that others have emptied?",
+		  .cure = "files are there (archive): the state is made from their names with\n"
+		    "\tmsfetch --rebuild {sh:maildir}\n"
+		    "they were consumed (spool): what the server has now counts as fetched with\n"
+		    "\tmsfetch --baseline {sh:maildir}" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "schema|newer version|newer mstools",
+	.sample = "was written by a newer version (schema 2)",
+	.cause = {
+		{ .cause = "a newer mstools has used this Maildir; an older one must not",
+		  .cure = "upgrade mstools on this machine" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "another run|holds the lock|is locked|locked by|already runs",
+	.sample = "another run (pid 4711) holds the lock since 2026-11-28T10:00:00Z",
+	.cause = {
+		{ .cause = "a run from before has not ended; two at once would get in each other's way",
+		  .tell = "\tps -o pid,etime,args -C msfetch",
+		  .cure = "nothing, if it ends; --lock-wait waits for it, --grace 2h keeps cron silent until it has lasted "
+		    "so long" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "No space left|Disk quota|quota exceeded|File too large",
+	.sample = "write: No space left on device",
+	.cause = {
+		{ .cause = "the disk or the user's quota is full; nothing half-delivered was left",
+		  .tell = "\tdf -h {sh:maildir}; df -i {sh:maildir}; quota",
+		  .cure = "make room; the next run goes on where this one ended" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "Input/output error|fsync|damaged|malformed|not a database|corrupt",
+	.sample = "fsync: Input/output error",
+	.cause = {
+		{ .cause = "the disk or file system is failing",
+		  .tell = "\tdmesg | tail; journalctl -k -p err",
+		  .cure = "mend it first. Then, if the state is damaged, move .mstools.db* away and make it anew from the files:\n"
+		    "\tmsfetch --rebuild {sh:maildir}" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "Read-only file system",
+	.sample = "cannot create: Read-only file system",
+	.cause = {
+		{ .cause = "the file system is mounted read-only (by fstab, by a unit's ProtectSystem, or after an error)",
+		  .tell = "\tfindmnt -T {sh:subject}; dmesg | tail",
+		  .cure = "mount it writable; in a unit, ReadWritePaths= for Maildir and state, CacheDirectory= for the tokens" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "Permission denied|Operation not permitted",
+	.sample = "cannot create: Permission denied",
+	.cause = {
+		{ .cause = "this user may not write there",
+		  .tell = "\tnamei -l {sh:subject}; id",
+		  .cure = "give the directory to the user who runs this, or name another" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "no Maildir|not a Maildir|is no Maildir|not empty",
+	.sample = "is no Maildir and not empty",
+	.cause = {
+		{ .cause = "the directory has other things in it, and no cur, new and tmp: delivering there would mix them",
+		  .tell = "\tls -a {sh:subject}",
+		  .cure = "name an empty or missing directory, or one that is a Maildir" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "Not a directory|is a file|mbox",
+	.sample = "is not a directory",
+	.cause = {
+		{ .cause = "a Maildir is a directory; this is a file (an mbox?)",
+		  .cure = "name another path; an mbox can be delivered to by --pipe with procmail or maildrop" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "No such file",
+	.sample = "cannot create: No such file or directory",
+	.cause = {
+		{ .cause = "the directory above does not exist (msfetch makes the Maildir, not its parents), or a disk is not mounted",
+		  .tell = "\tnamei -l {sh:subject}",
+		  .cure = "make the parent, or mount the disk" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "Too many open files|Cannot allocate memory|Resource temporarily",
+	.sample = "Too many open files",
+	.cause = {
+		{ .cause = "a limit of this machine or unit is too low",
+		  .tell = "\tulimit -a",
+		  .cure = "raise it (ulimit -n, LimitNOFILE=, MemoryMax=)" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "File name too long|255 bytes",
+	.sample = "folder name is longer than 255 bytes as a directory",
+	.cause = {
+		{ .cause = "--tree makes one directory of a folder with all its levels; file systems end at 255 bytes",
+		  .cure = "shorten the folder's name on the server, or leave it out with -X; without --tree names do not matter" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "Broken pipe",
+	.sample = "standard output: Broken pipe",
+	.cause = {
+		{ .cause = "the program that reads the receipts has ended",
+		  .cure = "nothing is lost: the next run writes the receipts that are owed" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "other content|different content",
+	.sample = "a file of this name with other content is there",
+	.cause = {
+		{ .cause = "somebody changed a delivered file in place, or two states deliver into one Maildir",
+		  .cure = "both files were kept; move the older one away and run again" },
+	},
+},
+{
+	.stages = LOCAL, .kinds = K(ERR_CONFIG) | K(ERR_REFUSED) | K(ERR_PROTO) | K(ERR_UNAVAIL),
+	.sample = "something about a local file",
+	.title = "anything else about local files",
+	.cause = {
+		{ .cause = "a file or directory that mstools uses is not as it should be",
+		  .tell = "\tls -la {sh:subject}",
+		  .cure = "mend what is named above; the next run goes on where this one ended" },
+	},
+},
+
+/* --- standard input --- */
+{
+	.stages = INPUT, .kinds = K(ERR_CONFIG), .pattern = "token",
+	.sample = "no token on the first line of stdin (did mstoken fail?)",
+	.cause = {
+		{ .cause = "mstoken failed, and says above why (a shell's pipe goes on nevertheless)",
+		  .tell = "\t{mstoken} >/dev/null; echo $?",
+		  .cure = "mend what it says; or set token-cmd in {config}, then nothing is needed on stdin" },
+		{ .cause = "receipts or something else came in the token's place",
+		  .cure = "the token comes first, then the receipts:\n"
+		    "\t{ {mstoken}; cat got; } | msmark ..." },
+	},
+},
+{
+	.stages = INPUT, .kinds = K(ERR_CONFIG) | K(ERR_REFUSED) | K(ERR_PROTO) | K(ERR_UNAVAIL),
+	.sample = "cannot read standard input",
+	.title = "anything else about standard input",
+	.cause = {
+		{ .cause = "standard input is not what was expected",
+		  .cure = "\t{mstoken} | msfetch ..." },
+	},
+},
+
+/* --- any stage --- */
+{
+	.stages = ANY, .kinds = K(ERR_INTERNAL),
+	.sample = "a state that must not be",
+	.title = "status 70",
+	.cause = {
+		{ .cause = "a fault of mstools itself; nothing was lost by it",
+		  .cure = "run again; if it comes back, report it with the output of the same command and -vv "
+		    "(secrets are not in it)" },
+	},
+},
+{
+	.stages = ANY, .kinds = K(ERR_CONFIG) | K(ERR_REFUSED) | K(ERR_PROTO) | K(ERR_UNAVAIL),
+	.sample = "something that this table does not know",
+	.title = "anything else",
+	.cause = {
+		{ .cause = "this table does not know the cause",
+		  .cure = "walk the whole chain, from the configuration to the newest messages:\n\t{mscheck} -v" },
+	},
+},
+};
+
+const struct diag_section diag_section_local = {
+	"Local files, standard input, and the rest", rows, sizeof rows / sizeof rows[0]
+};
