@@ -28,7 +28,10 @@
 
 struct crew;
 
-/* Reads host, user, port, proxy, ca_file, timeout, family … from o (kept foreign until crew_close). */
+/*
+ * Reads host, port, proxy (NULL: all_proxy, ALL_PROXY), ca_file, timeout, family, trace … from o (foreign
+ * until crew_close).  The trace file is appended to, 0600.  0, or -1 with err set (no msworker: ERR_OS).
+ */
 int	crew_open(struct crew **, const struct options *o, const char *user, struct err *);
 void	crew_close(struct crew *);	/* quits and reaps all; bounded: a worker that does not end in 2 s is killed */
 
@@ -39,10 +42,10 @@ int	crew_count(const struct crew *);	/* workers alive */
 
 /* Sends a packet (head filled by wire_head).  A worker that is gone: nothing happens, its CREW_LOST comes. */
 void	crew_send(struct crew *, int worker, const void *packet);
-/* The same with descriptors, which are dup'd by the kernel or closed after sending if close_fds. */
+/* The same with descriptors, which stay the caller's and may be closed at once. */
 void	crew_send_fds(struct crew *, int worker, const void *packet, const int *fds, size_t nfd);
 void	crew_quit(struct crew *, int worker);
-/* Kills at once (a stalled job, an interrupted run); its CREW_LOST follows. */
+/* Kills at once (a stalled job, an interrupted run); what it had queued and its CREW_LOST follow. */
 void	crew_kill(struct crew *, int worker);
 
 enum crew_event_type {

@@ -7,7 +7,7 @@
 
 #include "crew/wire.h"
 
-#define FIXED(type, name) [type] = { sizeof(struct name), 0, 0 }
+#define FIXED(type, name) [type] = { sizeof(struct name), 0, 0, 0 }
 #define FLEX(type, name, count, item, max) \
 	[type] = { sizeof(struct name), offsetof(struct name, count), sizeof(item), max }
 

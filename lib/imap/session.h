@@ -205,10 +205,6 @@ void	session_eof(struct session *, const struct err *e);
 
 /* Is nothing in flight and nothing queued? */
 bool	session_idle(const struct session *);
-/* Is a literal arriving (then less than 1 KiB/s is a stall)? */
-bool	session_in_literal(const struct session *);
-/* Counts whole responses: progress. */
-uint64_t session_responses(const struct session *);
 bool	session_logged_in(const struct session *);
 /* Why it is over; NULL while it is not. */
 const struct session_lost *session_lost(const struct session *);
