@@ -1,7 +1,8 @@
 /*
  * cachedir: a private directory and small files in it, with the checks that
- * secrets deserve: the directory is ours and 0700, a file is regular, ours,
- * closed to others, has one name, and is no symbolic link.
+ * secrets deserve: the directory is ours (made 0700) and no one else can write
+ * to it, a file is regular, ours, closed to others, has one name, and is no
+ * symbolic link.
  */
 #ifndef MSTOOLS_CACHEDIR_H
 #define MSTOOLS_CACHEDIR_H
@@ -18,7 +19,7 @@ char	*cachedir_path(const char *option);
 
 /*
  * Opens the directory, making it and its missing parents (0700).  Returns a descriptor, or
- * -1 with err set (STAGE_FILE) if it cannot be made, is not ours, or is open to others.
+ * -1 with err set (STAGE_FILE) if it cannot be made, is not ours, or others can write to it.
  */
 int	cachedir_open(const char *option, struct err *);
 

@@ -1,0 +1,53 @@
+/*
+ * lines: a buffered reader of lines that can also be asked without blocking.
+ * What it holds may be a token, so the buffer is cleansed.
+ */
+#ifndef MSTOOLS_LINES_H
+#define MSTOOLS_LINES_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/secret.h"
+
+struct lines {
+	int		fd;		/* foreign */
+	size_t		max;		/* longest line, without its end */
+	bool		eof;
+	unsigned long	lineno;		/* of the line taken last; 0 before the first */
+	const volatile sig_atomic_t *stop;	/* NULL allowed; see source_set_stop */
+
+	struct secret	buf;
+	size_t		off;		/* start of the next line in buf */
+	size_t		back;		/* start of the line taken last */
+	bool		skipping;	/* inside a line that is too long */
+};
+
+#define LINES_INIT(fd_, max_) { .fd = (fd_), .max = (max_), .buf = SECRET_INIT }
+
+void	lines_release(struct lines *);	/* does not close fd */
+
+/*
+ * Takes a line that is in the buffer, or at the end of the file what is left
+ * of one.  *line is NUL-terminated, without the newline, and lives until the
+ * next call of any function here.  1 a line, 0 none yet (or none any more, if eof),
+ * -1 an overlong line, which is skipped; err set (ERR_DATA/STAGE_STDIN).
+ */
+int	lines_take(struct lines *, char **line, size_t *len, struct err *);
+
+/* Gives the line taken last back: it is the next one again.  Once, right after lines_take returned 1. */
+void	lines_untake(struct lines *);
+
+/*
+ * Waits until something can be read and reads it.  wait_ms -1: without limit;
+ * 0: not at all.  1 more is in the buffer, or eof is set now; 0 nothing in this time; -1 with
+ * err set (ERR_IO, or ERR_AGAIN with EINTR once *stop is set).
+ */
+int	lines_fill(struct lines *, int wait_ms, struct err *);
+
+/* Take, and where there is none fill, until the time is over.  1, -1 as above, 0 end of file or time over. */
+int	lines_next(struct lines *, int wait_ms, char **line, size_t *len, struct err *);
+
+#endif
