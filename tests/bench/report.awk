@@ -1,5 +1,5 @@
 # Median, lowest and highest of each row, and its ratio to msfetch of the same case and RTT.
-# Input: case, rtt, peer, run, wall, cpu, rss KiB, flights, files, status; sorted by wall within a row.
+# Input: case, rtt, peer, run, wall, cpu, rss KiB, flights, bytes down, files, status; sorted by wall within a row.
 BEGIN {
 	print "| case | RTT ms | program | wall s (range) | x msfetch | CPU s | peak MiB | round trips | files |"
 	print "|---|---|---|---|---|---|---|---|---|"
@@ -12,8 +12,8 @@ BEGIN {
 	cpu[key] += $6
 	if ($7 > rss[key]) rss[key] = $7
 	flights[key] = $8
-	files[key] = $9
-	if ($10 != 0) bad[key] = 1
+	files[key] = $10
+	if ($11 != 0) bad[key] = 1
 }
 function median(key) { return wall[key, int((n[key] + 1) / 2)] }
 END {
