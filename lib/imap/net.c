@@ -1,0 +1,470 @@
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <libetpan/mailstream.h>
+#include <openssl/err.h>
+
+#include "base/util.h"
+#include "imap/net_priv.h"
+
+#define TIMEOUT_MS	60000
+#define MAX_LITERAL	(UINT64_C(1) << 31)
+#define RATE		1024	/* bytes a second; less is a stall */
+#define STREAM_BUFFER	16384	/* mailstream moves the rest of its buffer for each line: no larger */
+
+int
+net_prepare(struct net **out, const struct net_params *p, struct err *err)
+{
+	struct net *n = xcalloc(1, sizeof *n);
+	bool v6 = strchr(p->host, ':') != NULL;
+
+	*out = NULL;
+	n->p = *p;
+	if (n->p.timeout_ms <= 0)
+		n->p.timeout_ms = TIMEOUT_MS;
+	if (n->p.max_literal == 0)
+		n->p.max_literal = MAX_LITERAL;
+	n->fd = n->watch_fd = -1;
+	trace_init(&n->trace);
+	snprintf(n->subject, sizeof n->subject, v6 ? "[%s]:%u" : "%s:%u", p->host, p->port);
+	if (tls_prepare(n, err) == -1) {
+		net_free(n);
+		return -1;
+	}
+	*out = n;
+	return 0;
+}
+
+void
+net_free(struct net *n)
+{
+	if (n == NULL)
+		return;
+	tls_release(n);
+	if (n->fd != -1)
+		close(n->fd);
+	trace_release(&n->trace);
+	free(n);
+}
+
+int
+net_fail(struct net *n, enum err_kind kind, enum err_stage stage, bool cut, const char *fmt, ...)
+{
+	char text[ERR_TEXT_MAX];
+	va_list ap;
+
+	n->up = false;
+	if (n->err.kind != ERR_NONE)
+		return -1;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	n->cut = cut;
+	trace_note(&n->trace, text);
+	return err_set(&n->err, kind, stage, n->subject, "%s", text);
+}
+
+/* --- waiting --- */
+
+void
+net_watch(struct net *n, int fd, short events, int (*cb)(void *, short), void *arg)
+{
+	n->watch_fd = fd;
+	n->watch_events = cb != NULL ? events : 0;
+	n->watch_cb = cb;
+	n->watch_arg = arg;
+}
+
+static int
+watched(struct net *n, short revents)
+{
+	if (revents == 0)
+		return 0;
+	if (n->watch_cb != NULL && n->watch_cb(n->watch_arg, revents) == 0)
+		return 0;
+	return net_fail(n, ERR_AGAIN, STAGE_NONE, false, "stopped");
+}
+
+int
+net_look(struct net *n)
+{
+	struct pollfd p = { .fd = n->watch_fd, .events = n->watch_events };
+
+	if (n->watch_fd == -1 || poll(&p, 1, 0) <= 0)
+		return 0;
+	return watched(n, p.revents);
+}
+
+int
+net_wait(struct net *n, short events, int ms)
+{
+	int64_t end = now_ms() + ms;
+
+	for (;;) {
+		struct pollfd p[2] = {
+			{ .fd = n->fd, .events = events },
+			{ .fd = n->watch_fd, .events = n->watch_events },
+		};
+		int64_t left = end - now_ms();
+		int r = poll(p, 2, left > 0 ? (int)left : 0);
+
+		if (r == -1 && errno != EINTR)
+			return net_fail(n, ERR_OS, STAGE_NONE, false, "poll: %s", strerror(errno));
+		if (r > 0 && watched(n, p[1].revents) == -1)
+			return -1;
+		if (r > 0 && p[0].revents != 0)
+			return 1;
+		if (r == 0 && left <= 0)
+			return 0;
+	}
+}
+
+/* The milliseconds until a limit on size bytes over ms would be broken, were nothing to come. */
+static int
+rate_left(int *spent_ms, uint64_t *bytes, int ms)
+{
+	if (*spent_ms < ms)
+		return ms - *spent_ms;
+	if (*bytes < (uint64_t)RATE * (unsigned)ms / 1000)
+		return 0;
+	*spent_ms = 0;
+	*bytes = 0;
+	return ms;
+}
+
+/* How long the peer may still be silent; 0: it has stalled, *why says how. */
+static int
+patience(struct net *n, const char **why)
+{
+	int t = n->p.timeout_ms, left = t - n->idle_ms, other;
+
+	*why = "nothing received";
+	if (n->lines.literal > 0) {
+		other = rate_left(&n->literal_ms, &n->literal_bytes, t);
+		if (other <= 0 && left > 0)
+			*why = "less than 1 KiB/s received";
+	} else {
+		other = t - n->line_ms;
+		if (other <= 0 && left > 0)
+			*why = "no whole line received";
+	}
+	if (other < left)
+		left = other;
+	other = rate_left(&n->all_ms, &n->all_bytes, t < INT32_MAX / 10 ? 10 * t : INT32_MAX);
+	if (other <= 0 && left > 0)
+		*why = "less than 1 KiB/s received";
+	if (other < left)
+		left = other;
+	return left > 0 ? left : 0;
+}
+
+static void
+spend(struct net *n, int64_t began)
+{
+	int ms = (int)(now_ms() - began);
+
+	n->idle_ms += ms;
+	n->line_ms += ms;
+	n->literal_ms += ms;
+	n->all_ms += ms;
+}
+
+static void
+restart_clock(struct net *n)
+{
+	n->idle_ms = n->line_ms = n->literal_ms = n->all_ms = 0;
+	n->literal_bytes = n->all_bytes = 0;
+}
+
+static int
+wait_reading(struct net *n, short events)
+{
+	const char *why;
+	int64_t began = now_ms();
+	int left = patience(n, &why), r;
+
+	if (left == 0)
+		return net_fail(n, ERR_UNAVAIL, STAGE_NONE, false, "stalled: %s within %d s", why,
+		    (n->p.timeout_ms + 999) / 1000);
+	r = net_wait(n, events, left);
+	spend(n, began);
+	return r == -1 ? -1 : 0;
+}
+
+/* --- reading and writing --- */
+
+static void
+keep_tail(struct net *n, const char *p, size_t len)
+{
+	if (len >= NET_TAIL) {
+		memcpy(n->tail, p + len - NET_TAIL, NET_TAIL);
+		n->ntail = NET_TAIL;
+		return;
+	}
+	if (n->ntail + len > sizeof n->tail) {
+		memmove(n->tail, n->tail + n->ntail - NET_TAIL, NET_TAIL);
+		n->ntail = NET_TAIL;
+	}
+	memcpy(n->tail + n->ntail, p, len);
+	n->ntail += len;
+}
+
+/* Limits and clocks for what has come. */
+static int
+account(struct net *n, const char *p, size_t len)
+{
+	enum lines_part part;
+	size_t k;
+
+	n->received += len;
+	n->idle_ms = 0;
+	n->all_bytes += len;
+	keep_tail(n, p, len);
+	trace_received(&n->trace, p, len);
+	for (; len > 0; p += k, len -= k) {
+		k = lines_next(&n->lines, p, len, &part);
+		if (part == LINES_LITERAL) {
+			n->literal_bytes += k;
+			if (n->lines.literal == 0)
+				n->line_ms = 0;
+			continue;
+		}
+		if (n->lines.line > NET_LINE_MAX)
+			return net_fail(n, ERR_PROTO, STAGE_NONE, false, "a line of more than %u MiB",
+			    NET_LINE_MAX >> 20);
+		if (part != LINES_END)
+			continue;
+		n->line_ms = n->literal_ms = 0;
+		n->literal_bytes = 0;
+		if (n->lines.literal > n->p.max_literal)
+			return net_fail(n, ERR_PROTO, STAGE_NONE, false,
+			    "a literal of %llu bytes announced, %llu are allowed",
+			    (unsigned long long)n->lines.literal, (unsigned long long)n->p.max_literal);
+	}
+	return 0;
+}
+
+long
+net_read(struct net *n, void *buf, size_t size)
+{
+	int want = size < INT32_MAX ? (int)size : INT32_MAX, r, e;
+
+	while (n->up) {
+		ERR_clear_error();
+		errno = 0;
+		r = SSL_read(n->ssl, buf, want);
+		if (r > 0)
+			return account(n, buf, (size_t)r) == -1 ? -1 : r;
+		e = SSL_get_error(n->ssl, r);
+		if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
+			return net_fail_tls(n, STAGE_NONE, r);
+		if (wait_reading(n, e == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT) == -1)
+			return -1;
+	}
+	return -1;
+}
+
+long
+net_write(struct net *n, const void *data, size_t size)
+{
+	const char *p = data;
+	size_t left = size;
+	int want, r, e;
+
+	if (n->up)
+		trace_sent(&n->trace, p, size, n->private);
+	restart_clock(n);
+	while (n->up && left > 0) {
+		want = left < INT32_MAX ? (int)left : INT32_MAX;
+		ERR_clear_error();
+		errno = 0;
+		r = SSL_write(n->ssl, p, want);
+		if (r > 0) {
+			p += r;
+			left -= (size_t)r;
+			continue;
+		}
+		e = SSL_get_error(n->ssl, r);
+		if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
+			return net_fail_tls(n, STAGE_NONE, r);
+		r = net_wait(n, e == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, n->p.timeout_ms);
+		if (r == 0)
+			return net_fail(n, ERR_UNAVAIL, STAGE_NONE, false, "stalled: nothing could be sent within %d s",
+			    (n->p.timeout_ms + 999) / 1000);
+		if (r == -1)
+			return -1;
+	}
+	return n->up ? (long)size : -1;
+}
+
+int
+net_pending(struct net *n)
+{
+	char c;
+	int r, e;
+
+	if (!n->up)
+		return -1;
+	ERR_clear_error();
+	errno = 0;
+	r = SSL_peek(n->ssl, &c, 1);
+	if (r > 0)
+		return 1;
+	e = SSL_get_error(n->ssl, r);
+	if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
+		return 0;
+	return net_fail_tls(n, STAGE_NONE, r);
+}
+
+/* --- what is known --- */
+
+const struct err *
+net_error(const struct net *n)
+{
+	return &n->err;
+}
+
+bool
+net_was_cut(const struct net *n)
+{
+	return n->cut;
+}
+
+const char *
+net_tail(struct net *n, size_t *len)
+{
+	*len = n->ntail < NET_TAIL ? n->ntail : NET_TAIL;
+	return n->tail + n->ntail - *len;
+}
+
+void
+net_trace(struct net *n, int fd)
+{
+	trace_start(&n->trace, fd);
+}
+
+void
+net_private(struct net *n, bool on)
+{
+	n->private = on;
+}
+
+const char *
+net_address(const struct net *n)
+{
+	return n->address;
+}
+
+const char *
+net_tls(const struct net *n)
+{
+	return n->tls;
+}
+
+const char *
+net_proxy(const struct net *n)
+{
+	return n->proxy;
+}
+
+int
+net_fd(const struct net *n)
+{
+	return n->fd;
+}
+
+uint64_t
+net_received(const struct net *n)
+{
+	return n->received;
+}
+
+/* --- libetpan's view --- */
+
+static ssize_t
+low_read(mailstream_low *low, void *buf, size_t size)
+{
+	/* Never 0: inside a literal libetpan 1.9.4 would ask again for ever. */
+	return net_read(low->data, buf, size);
+}
+
+static ssize_t
+low_write(mailstream_low *low, const void *buf, size_t size)
+{
+	return net_write(low->data, buf, size);
+}
+
+static int
+low_close(mailstream_low *low)
+{
+	(void)low;
+	return 0;
+}
+
+static int
+low_fd(mailstream_low *low)
+{
+	return net_fd(low->data);
+}
+
+static void
+low_free(mailstream_low *low)
+{
+	free(low);
+}
+
+static void
+low_cancel(mailstream_low *low)
+{
+	(void)low;
+}
+
+static struct mailstream_cancel *
+low_get_cancel(mailstream_low *low)
+{
+	(void)low;
+	return NULL;
+}
+
+static int
+low_no_idle(mailstream_low *low)
+{
+	(void)low;
+	return -1;
+}
+
+static carray *
+low_no_chain(mailstream_low *low)
+{
+	(void)low;
+	return NULL;
+}
+
+mailstream *
+net_stream(struct net *n)
+{
+	static mailstream_low_driver driver = {
+		.mailstream_read = low_read,
+		.mailstream_write = low_write,
+		.mailstream_close = low_close,
+		.mailstream_get_fd = low_fd,
+		.mailstream_free = low_free,
+		.mailstream_cancel = low_cancel,
+		.mailstream_get_cancel = low_get_cancel,
+		.mailstream_get_certificate_chain = low_no_chain,
+		.mailstream_setup_idle = low_no_idle,
+		.mailstream_unsetup_idle = low_no_idle,
+		.mailstream_interrupt_idle = low_no_idle,
+	};
+	mailstream_low *low = mailstream_low_new(n, &driver);
+	mailstream *s = low != NULL ? mailstream_new(low, STREAM_BUFFER) : NULL;
+
+	if (s == NULL)
+		util_no_memory();
+	return s;
+}
