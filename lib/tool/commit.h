@@ -37,8 +37,8 @@
  * path unlinks them.  An fsync that failed is never repeated: the kernel may
  * have dropped the pages and say yes the second time.
  *
- *	commit_open → commit_recover → commit_add / commit_settle … commit_group …
- *	→ commit_finish → commit_close
+ *	commit_new → commit_recover → commit_add / commit_settle … commit_group …
+ *	→ commit_finish → commit_free
  */
 #ifndef MSTOOLS_COMMIT_H
 #define MSTOOLS_COMMIT_H
@@ -50,7 +50,7 @@
 #include "base/err.h"
 #include "mail/maildir.h"
 #include "mail/state.h"
-#include "tool/output.h"
+#include "tool/ledger.h"
 
 #define COMMIT_MESSAGES	256
 #define COMMIT_BYTES	(16U << 20)
@@ -58,7 +58,7 @@
 
 struct commit;
 
-/* Where the messages of one folder generation go.  Foreign, must live until commit_close. */
+/* Where the messages of one folder generation go.  Foreign, must live until commit_free. */
 struct commit_box {
 	const char *user, *host, *folder;	/* user lower case, folder UTF-8 */
 	uint32_t uidvalidity;
@@ -67,9 +67,9 @@ struct commit_box {
 };
 
 /* All foreign.  md may be NULL (--pipe without MAILDIR): then only HOW_PIPE messages may be added. */
-int	commit_open(struct commit **, struct state *, struct maildir *md, struct output *, struct err *);
+struct commit *commit_new(struct state *, struct maildir *md, struct ledger *);
 /* Closes descriptors and frees; what is in hand and not committed is dropped, its staged files removed. */
-void	commit_close(struct commit *);
+void	commit_free(struct commit *);
 
 /*
  * Before anything else in a run: places or settles every pending row, of
@@ -89,7 +89,7 @@ int	commit_add(struct commit *, const struct commit_box *, const struct state_ms
 void	commit_settle(struct commit *, int64_t gen, uint32_t settled, uint32_t uidnext);
 /* Milliseconds until the group in hand should be committed: 0 now, -1 nothing in hand. */
 int	commit_due(const struct commit *);
-/* Commits what is in hand, steps 1 to 5.  0; -1: nothing more may be added, only commit_close. */
+/* Commits what is in hand, steps 1 to 5.  0; -1: nothing more may be added, only commit_free. */
 int	commit_group(struct commit *, struct err *);
 /* commit_group, and the transaction that closes a run that fetched. */
 int	commit_finish(struct commit *, struct err *);

@@ -99,3 +99,14 @@ place_path(struct str *path, const struct maildir *md, const struct place_id *id
 	str_addf(path, "%s/%s%s%s/%s%s", maildir_path(md), id->subdir, *id->subdir ? "/" : "",
 	    cur ? "cur" : "new", name, info);
 }
+
+int
+place_receipt(struct ledger *out, const struct place_id *id, const struct state_msg *m,
+    const char *path, struct err *err)
+{
+	struct receipt r = { .user = id->user, .folder = id->folder, .uidvalidity = id->uidvalidity,
+	    .uid = m->uid, .date = m->date, .bytes = m->bytes, .path = path };
+
+	memcpy(r.sha256, m->sha256, sizeof r.sha256);
+	return ledger_add(out, &r, err);
+}

@@ -16,6 +16,7 @@
 #include "base/util.h"
 #include "mail/maildir.h"
 #include "mail/state.h"
+#include "tool/ledger.h"
 
 #define PLACE_NAME	400	/* as maildir_name wants it */
 
@@ -43,5 +44,7 @@ void	place_name(char name[PLACE_NAME], const struct place_id *, const struct sta
 int	place_file(struct maildir *, const struct place_id *, const struct state_msg *, struct err *);
 /* Adds the absolute path that place_file gives the message. */
 void	place_path(struct str *path, const struct maildir *, const struct place_id *, const struct state_msg *);
+/* Its receipt.  0 or -1, as ledger_add. */
+int	place_receipt(struct ledger *, const struct place_id *, const struct state_msg *, const char *path, struct err *);
 
 #endif

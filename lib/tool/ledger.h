@@ -1,5 +1,5 @@
 /*
- * output: receipts to standard output, whole lines or nothing.
+ * ledger: receipts to standard output, whole lines or nothing.
  *
  * - A pipe gets whole lines in writes of at most PIPE_BUF bytes, so that the
  *   lines of several writers never mix (POSIX write(2)).
@@ -9,25 +9,25 @@
  *
  * SIGPIPE must be ignored.
  */
-#ifndef MSTOOLS_OUTPUT_H
-#define MSTOOLS_OUTPUT_H
+#ifndef MSTOOLS_LEDGER_H
+#define MSTOOLS_LEDGER_H
 
 #include <stdbool.h>
 
 #include "base/err.h"
 #include "mail/receipt.h"
 
-struct output;
+struct ledger;
 
-/* fd is foreign.  quiet: output_add does nothing (-q). */
-struct output *output_new(int fd, enum receipt_format, bool quiet);
-void	output_free(struct output *);
+/* fd is foreign.  quiet: ledger_add does nothing (-q). */
+struct ledger *ledger_new(int fd, enum receipt_format, bool quiet);
+void	ledger_free(struct ledger *);
 
 /* Adds a receipt; written when enough has gathered.  0, or -1 with err set (EPIPE and ENOSPC keep their errno). */
-int	output_add(struct output *, const struct receipt *, struct err *);
+int	ledger_add(struct ledger *, const struct receipt *, struct err *);
 /* Adds a whole line or record made by the caller. */
-int	output_line(struct output *, const void *, size_t, struct err *);
+int	ledger_line(struct ledger *, const void *, size_t, struct err *);
 /* Writes what is there, makes it durable if it is a file.  0 or -1. */
-int	output_flush(struct output *, struct err *);
+int	ledger_flush(struct ledger *, struct err *);
 
 #endif

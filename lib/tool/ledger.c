@@ -1,4 +1,4 @@
-#include "tool/output.h"
+#include "tool/ledger.h"
 
 #include <sys/stat.h>
 
@@ -15,7 +15,7 @@
 
 #define FILE_CHUNK	(64 * 1024)
 
-struct output {
+struct ledger {
 	int	 fd;		/* foreign */
 	enum receipt_format format;
 	bool	 quiet, file;
@@ -24,10 +24,10 @@ struct output {
 	struct str line;	/* scratch */
 };
 
-struct output *
-output_new(int fd, enum receipt_format format, bool quiet)
+struct ledger *
+ledger_new(int fd, enum receipt_format format, bool quiet)
 {
-	struct output *o = xcalloc(1, sizeof *o);
+	struct ledger *o = xcalloc(1, sizeof *o);
 	struct stat st;
 
 	o->fd = fd;
@@ -38,7 +38,7 @@ output_new(int fd, enum receipt_format format, bool quiet)
 }
 
 void
-output_free(struct output *o)
+ledger_free(struct ledger *o)
 {
 	if (o == NULL)
 		return;
@@ -48,7 +48,7 @@ output_free(struct output *o)
 }
 
 static char
-terminator(const struct output *o)
+terminator(const struct ledger *o)
 {
 	return o->format == RECEIPT_PATH0 ? '\0' : '\n';
 }
@@ -74,7 +74,7 @@ write_some(int fd, const char *p, size_t n)
  * Errors do not matter: the line is torn then, and the next run ends it.
  */
 static void
-cut(const struct output *o, const char *whole, size_t written)
+cut(const struct ledger *o, const char *whole, size_t written)
 {
 	off_t end = lseek(o->fd, 0, SEEK_CUR);
 	struct stat st;
@@ -90,7 +90,7 @@ cut(const struct output *o, const char *whole, size_t written)
 
 /* Writes n bytes of whole lines.  0 or -1 with errno. */
 static int
-write_whole(const struct output *o, const char *p, size_t n)
+write_whole(const struct ledger *o, const char *p, size_t n)
 {
 	size_t done = 0;
 	ssize_t w;
@@ -113,7 +113,7 @@ write_whole(const struct output *o, const char *p, size_t n)
 
 /* Does the file end in the middle of a line?  What cannot be read is taken for whole. */
 static bool
-torn(const struct output *o)
+torn(const struct ledger *o)
 {
 	char path[40], last = terminator(o);
 	struct stat st;
@@ -134,7 +134,7 @@ torn(const struct output *o)
 
 /* The longest prefix of whole lines that one write may take; a line that is longer goes alone. */
 static size_t
-chunk(const struct output *o, const char *p, size_t n)
+chunk(const struct ledger *o, const char *p, size_t n)
 {
 	size_t max = o->file ? FILE_CHUNK : PIPE_BUF, len;
 	const char *e;
@@ -149,7 +149,7 @@ chunk(const struct output *o, const char *p, size_t n)
 }
 
 static int
-write_buffer(struct output *o)
+write_buffer(struct ledger *o)
 {
 	char end = terminator(o);
 	size_t off, n;
@@ -167,14 +167,14 @@ write_buffer(struct output *o)
 }
 
 static int
-failed(struct output *o, int errnum, struct err *err)
+failed(struct ledger *o, int errnum, struct err *err)
 {
 	str_clear(&o->buf);	/* the next run pays these */
 	return err_sys(err, ERR_IO, STAGE_FILE, errnum, "standard output", "cannot write receipts");
 }
 
 int
-output_line(struct output *o, const void *line, size_t n, struct err *err)
+ledger_line(struct ledger *o, const void *line, size_t n, struct err *err)
 {
 	if (o->quiet)
 		return 0;
@@ -185,15 +185,15 @@ output_line(struct output *o, const void *line, size_t n, struct err *err)
 }
 
 int
-output_add(struct output *o, const struct receipt *r, struct err *err)
+ledger_add(struct ledger *o, const struct receipt *r, struct err *err)
 {
 	str_clear(&o->line);
 	receipt_format(&o->line, r, o->format);
-	return output_line(o, o->line.s, o->line.len, err);
+	return ledger_line(o, o->line.s, o->line.len, err);
 }
 
 int
-output_flush(struct output *o, struct err *err)
+ledger_flush(struct ledger *o, struct err *err)
 {
 	if (o->buf.len == 0 && !o->begun)
 		return 0;

@@ -1,0 +1,312 @@
+#include "tool/commit.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "crew/wire.h"
+#include "tool/durable.h"
+#include "tool/place.h"
+#include "tool/recover.h"
+
+struct item {
+	const struct commit_box *box;	/* foreign */
+	struct state_msg m;
+	int	 fd;			/* owned; -1: no file */
+};
+
+struct settle {
+	int64_t	 gen;
+	uint32_t settled, uidnext;
+};
+
+/* What gathers until it is committed. */
+struct group {
+	struct item *item;
+	size_t	 n, cap;
+	struct settle *settle;
+	size_t	 nsettle, settle_cap;
+	uint64_t bytes;
+	int64_t	 since_ms;
+};
+
+struct commit {
+	struct state	*state;		/* foreign, as the next two */
+	struct maildir	*md;		/* or NULL */
+	struct ledger	*out;
+	struct group	 g;
+	bool	 trusts;		/* syncfs */
+	bool	 placed;		/* the last group is placed, and the state does not know yet */
+	bool	 mute;			/* receipts cannot be written: they stay owed */
+	bool	 recorded;		/* the group in hand is the state's: its files are not ours to remove */
+	bool	 broken;
+	void	(*on_free)(uint32_t, void *);
+	void	*arg;
+};
+
+struct commit *
+commit_new(struct state *st, struct maildir *md, struct ledger *out)
+{
+	struct commit *c = xcalloc(1, sizeof *c);
+
+	c->state = st;
+	c->md = md;
+	c->out = out;
+	return c;
+}
+
+void
+commit_free(struct commit *c)
+{
+	struct item *it;
+
+	if (c == NULL)
+		return;
+	for (it = c->g.item; it < c->g.item + c->g.n; it++) {
+		if (it->fd == -1)
+			continue;
+		close(it->fd);
+		if (!c->recorded)
+			maildir_stage_unlink(c->md, it->m.slot);
+	}
+	free(c->g.item);
+	free(c->g.settle);
+	free(c);
+}
+
+void
+commit_on_free(struct commit *c, void (*cb)(uint32_t, void *), void *arg)
+{
+	c->on_free = cb;
+	c->arg = arg;
+}
+
+int
+commit_recover(struct commit *c, const char *user, const char *host, struct err *err)
+{
+	if (recover(c->state, c->md, c->out, user, host, err) == -1)
+		return -1;
+	c->trusts = c->md != NULL && durable_trusts(maildir_stage_fd(c->md));
+	return 0;
+}
+
+static void
+begin_group(struct group *g)
+{
+	if (g->n == 0 && g->nsettle == 0)
+		g->since_ms = now_ms();
+}
+
+int
+commit_add(struct commit *c, const struct commit_box *box, const struct state_msg *m, int fd, struct err *err)
+{
+	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)m->date } };
+	struct group *g = &c->g;
+
+	begin_group(g);
+	if (g->n == g->cap) {
+		g->cap = g->cap ? 2 * g->cap : 64;
+		g->item = xreallocarray(g->item, g->cap, sizeof *g->item);
+	}
+	g->item[g->n++] = (struct item){ .box = box, .m = *m, .fd = fd };
+	g->bytes += m->bytes;
+	if (fd != -1 && m->date != DATE_NONE && futimens(fd, ts) == -1)
+		return err_sys(err, ERR_IO, STAGE_FILE, errno, maildir_path(c->md),
+		    "cannot set the time of a message");
+	return 0;
+}
+
+void
+commit_settle(struct commit *c, int64_t gen, uint32_t settled, uint32_t uidnext)
+{
+	struct group *g = &c->g;
+	size_t i;
+
+	for (i = 0; i < g->nsettle && g->settle[i].gen != gen; i++)
+		;
+	if (i == g->nsettle) {
+		begin_group(g);
+		if (i == g->settle_cap) {
+			g->settle_cap = g->settle_cap ? 2 * g->settle_cap : 8;
+			g->settle = xreallocarray(g->settle, g->settle_cap, sizeof *g->settle);
+		}
+		g->nsettle++;
+	}
+	g->settle[i] = (struct settle){ gen, settled, uidnext };
+}
+
+int
+commit_due(const struct commit *c)
+{
+	const struct group *g = &c->g;
+	int64_t left;
+
+	if (g->n == 0 && g->nsettle == 0)
+		return -1;
+	if (g->n >= COMMIT_MESSAGES || g->bytes >= COMMIT_BYTES)
+		return 0;
+	left = g->since_ms + COMMIT_MS - now_ms();
+	return left > 0 ? (int)left : 0;
+}
+
+/* Step 1. */
+static int
+make_durable(struct commit *c, struct err *err)
+{
+	int fds[COMMIT_MESSAGES * 2], rc;
+	size_t i, n = 0;
+
+	for (i = 0; i < c->g.n; i++) {
+		if (c->g.item[i].fd == -1)
+			continue;
+		fds[n++] = c->g.item[i].fd;
+		if (n < sizeof fds / sizeof fds[0])
+			continue;
+		if ((rc = durable_files(fds, n, maildir_stage_fd(c->md), c->trusts, err)) == -1)
+			return rc;
+		n = 0;
+	}
+	if (n == 0)
+		return 0;
+	return durable_files(fds, n, maildir_stage_fd(c->md), c->trusts, err);
+}
+
+static int
+record_rows(struct commit *c, struct err *err)
+{
+	const struct group *g = &c->g;
+	size_t i;
+
+	if (c->placed && state_delivered(c->state, err) == -1)
+		return -1;
+	if (c->placed && !c->mute && state_paid(c->state, err) == -1)
+		return -1;
+	for (i = 0; i < g->n; i++)
+		if (state_msg_add(c->state, g->item[i].box->gen, &g->item[i].m, err) == -1)
+			return -1;
+	for (i = 0; i < g->nsettle; i++)
+		if (state_settle(c->state, g->settle[i].gen, g->settle[i].settled,
+		    g->settle[i].uidnext, err) == -1)
+			return -1;
+	return 0;
+}
+
+/* Step 2. */
+static int
+record(struct commit *c, struct err *err)
+{
+	c->recorded = true;
+	if (state_begin(c->state, err) == -1)
+		return -1;
+	if (record_rows(c, err) == -1) {
+		state_rollback(c->state);
+		return -1;
+	}
+	if (state_commit(c->state, err) != STATE_OK)
+		return -1;
+	c->placed = false;
+	return 0;
+}
+
+static struct place_id
+id_of(const struct commit_box *b)
+{
+	return (struct place_id){ b->user, b->host, b->folder, b->uidvalidity, b->subdir };
+}
+
+/* Steps 3 and 4. */
+static int
+place(struct commit *c, struct err *err)
+{
+	struct place_id id;
+	struct item *it;
+
+	for (it = c->g.item; it < c->g.item + c->g.n; it++) {
+		if (it->fd == -1)
+			continue;
+		close(it->fd);
+		it->fd = -1;
+		id = id_of(it->box);
+		switch (place_file(c->md, &id, &it->m, err)) {
+		case -1:
+			return -1;
+		case -2:
+			return err_set(err, ERR_INTERNAL, STAGE_FILE, maildir_path(c->md),
+			    "a staged message has gone; does another program clean tmp/mstools?");
+		}
+		if (c->on_free != NULL)
+			c->on_free(it->m.slot, c->arg);
+	}
+	return c->md == NULL ? 0 : maildir_sync(c->md, err);
+}
+
+/* Step 5. */
+static int
+write_receipts(struct commit *c, struct err *err)
+{
+	struct str path = STR_INIT;
+	struct place_id id;
+	struct item *it;
+	int rc = 0;
+
+	for (it = c->g.item; it < c->g.item + c->g.n && rc == 0; it++) {
+		id = id_of(it->box);
+		str_clear(&path);
+		if (it->m.how == HOW_FILE)
+			place_path(&path, c->md, &id, &it->m);
+		else
+			str_adds(&path, "-");
+		rc = place_receipt(c->out, &id, &it->m, path.s, err);
+	}
+	str_release(&path);
+	return rc == 0 ? ledger_flush(c->out, err) : -1;
+}
+
+static void
+end_group(struct commit *c)
+{
+	c->g.n = c->g.nsettle = 0;
+	c->g.bytes = 0;
+	c->recorded = false;
+	c->placed = true;
+}
+
+int
+commit_group(struct commit *c, struct err *err)
+{
+	int rc = 0;
+
+	if (c->broken)
+		return err_set(err, ERR_IO, STAGE_FILE, NULL, "an earlier commit failed");
+	if (c->g.n == 0 && c->g.nsettle == 0)
+		return 0;
+	if (make_durable(c, err) == -1 || record(c, err) == -1 || place(c, err) == -1) {
+		c->broken = true;
+		return -1;
+	}
+	if (!c->mute && (rc = write_receipts(c, err)) == -1)
+		c->mute = true;
+	end_group(c);
+	return rc;
+}
+
+int
+commit_finish(struct commit *c, struct err *err)
+{
+	struct err e = ERR_INIT;
+	int rc = commit_group(c, err);
+
+	if (c->broken || !c->placed)
+		return rc;
+	if (state_finish(c->state, !c->mute, &e) != STATE_OK) {
+		c->broken = true;
+		err_merge(err, &e);
+		return -1;
+	}
+	c->placed = false;
+	return rc;
+}

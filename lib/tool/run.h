@@ -1,0 +1,186 @@
+/*
+ * run: what the parts of fetch share.  Internal to msfetch's side of lib/tool.
+ *
+ *	fetch.c		the order of a run
+ *	look.c		which folders, and which generation of each
+ *	box.c		one folder: its plan, window by window
+ *	task.c		what is asked of the workers: who is asked next, what is in flight
+ *	deliver.c	what they answer, and what becomes of it
+ *	poison.c	messages that cannot be had: trial, proof, quarantine
+ *	slots.c		the stage's files and who writes them
+ *
+ * A folder's UIDs are planned in windows, so that memory does not grow with
+ * the mailbox; a window is listed (unless it is small), fetched in batches, and
+ * done with when each of its UIDs is delivered, quarantined, left out or gone.
+ */
+#ifndef MSTOOLS_RUN_H
+#define MSTOOLS_RUN_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/util.h"
+#include "crew/wire.h"
+#include "mail/plan.h"
+#include "tool/commit.h"
+#include "tool/fetch.h"
+#include "tool/link.h"
+#include "tool/ledger.h"
+#include "tool/slots.h"
+#include "tool/store.h"
+
+#define RUN_WINDOW	65536	/* UIDs in a window */
+#define RUN_IN_FLIGHT	2	/* tasks on a lane */
+
+enum box_phase {
+	BOX_WAITS,	/* its next window is to be planned */
+	BOX_LISTS,	/* the window's UIDs are being listed */
+	BOX_FETCHES,
+	BOX_DONE
+};
+
+/* One folder of this run. */
+struct box {
+	char	*name, *raw;		/* owned; UTF-8, and as the server spells it */
+	struct str subdir;
+	char	 delimiter;
+	uint32_t uidvalidity, uidnext, messages;
+	struct state_gen gen;
+	struct commit_box where;
+
+	enum box_phase phase;
+	struct plan *plan;		/* of the window; NULL in BOX_WAITS and BOX_DONE */
+	uint32_t window;		/* the UID that the window ends before */
+	uint32_t span;			/* UIDs in the next window */
+	size_t	 listed;		/* ranges of plan_look that have been asked for */
+	unsigned tasks;			/* of the window: queued or in flight */
+	unsigned trials;		/* messages on trial (poison.c) */
+	uint32_t good;			/* a UID whose body came whole: what a probe asks for; 0 none yet */
+	uint64_t fetched;		/* messages of this run */
+};
+
+enum task_kind {
+	TASK_LOOK,
+	TASK_LIST,	/* UID, date and size of the ranges */
+	TASK_BATCH,	/* bodies of a batch of the plan */
+	TASK_CHECK,	/* which of the ranges still exist */
+	TASK_BARE,	/* the body of one UID, without what else might break the reply */
+	TASK_PROBE	/* the body of a message that is known to be good */
+};
+
+/* Something asked of a worker, or waiting to be. */
+struct task {
+	struct task *next;		/* in the queue */
+	uint32_t id;
+	enum task_kind kind;
+	struct box *box;		/* NULL for TASK_LOOK */
+	uint32_t batch;			/* TASK_BATCH, _CHECK, _BARE */
+	uint32_t uid;			/* alone, _BARE, _PROBE: that one; else 0 */
+	bool	 alone, retry;
+	uint32_t count;			/* messages that may come */
+	uint32_t came;			/* messages that came */
+	bool	 begun;			/* a body has begun and not ended */
+	struct wire_range *range;	/* owned */
+	size_t	 nrange;
+	uint32_t *answered;		/* TASK_CHECK: owned */
+	size_t	 nanswered;
+	char	 why[WIRE_TEXT];	/* TASK_CHECK: what the server had said of its batch */
+};
+
+/* A lane of the link, as seen from here. */
+struct lane_work {
+	bool	 up;
+	struct task *task[RUN_IN_FLIGHT];	/* in the order sent */
+	unsigned ntask;
+};
+
+struct trial;	/* poison.c */
+
+struct run {
+	const struct options *o;	/* foreign, as the next two */
+	struct source	*source;
+	const volatile sig_atomic_t *stop;
+	struct fetch_report *report;
+	struct err	*err;		/* the weightiest so far */
+	bool		 over;		/* something that ends the run has happened */
+
+	struct store	 store;
+	struct ledger	*out;
+	struct commit	*commit;
+	struct link	*link;
+	struct slots	*slots;
+
+	struct box	**box;		/* owned */
+	size_t		 nbox;
+	bool		 looked;	/* the folders are known */
+	uint32_t	 last_id;
+	struct task	*queue, **queue_tail;
+	struct lane_work lane[LINK_LANES];
+	struct trial	*trials;
+	uint64_t	 max_left, bytes_left;	/* of --max, --max-bytes */
+	uint64_t	 total, total_bytes;	/* planned so far: for the progress line */
+	char		*packet;	/* WIRE_MAX bytes to build one in */
+};
+
+/* Keeps the weightier of e and what is there in r->err, and logs the other. */
+void	run_error(struct run *r, const struct err *e);
+/* The same, and the run ends. */
+void	run_fatal(struct run *r, const struct err *e);
+
+/* --- look.c --- */
+/* Sends the look to lane; answers come to look_folder and look_done. */
+struct task *look_task(struct run *r);
+void	look_folder(struct run *r, const struct wire_folder *);
+void	look_done(struct run *r, const struct wire_done *);
+
+/* --- box.c --- */
+struct box *box_new(const struct wire_folder *);
+void	box_free(struct box *);
+/* Plans the next window: BOX_LISTS, BOX_FETCHES, or BOX_DONE if there is none.  0, or -1 with err set. */
+int	box_plan(struct run *r, struct box *, struct err *);
+/* Everything is listed: decides.  0 or -1. */
+int	box_ready(struct run *r, struct box *, struct err *);
+/* Nothing of the window is left to do: settles it.  0 or -1. */
+int	box_window_end(struct run *r, struct box *, struct err *);
+/* uid is as good as delivered: lets settled advance with the group in hand. */
+void	box_done_uid(struct run *r, struct box *, uint32_t uid);
+/* Gives the folder up for this run; what is planned and not done stays for the next. */
+void	box_drop(struct run *r, struct box *);
+
+/* --- task.c --- */
+struct task *task_new(enum task_kind, struct box *);
+void	task_free(struct task *);
+void	task_ranges(struct task *, const struct wire_range *, size_t n);
+/* Puts t at the end of the queue, which goes before new work of the plans. */
+void	task_queue(struct run *r, struct task *);
+/* Gives each lane that is up what it has room for, with slots. */
+void	task_feed(struct run *r);
+/* The task in flight on lane with that number, or NULL. */
+struct task *task_find(struct run *r, int lane, uint32_t id);
+/* Takes t off the lane. */
+void	task_take(struct run *r, int lane, struct task *);
+/* Nothing queued, nothing in flight, no folder with work. */
+bool	task_idle(struct run *r);
+/* Starts as many lanes as the backlog is worth. */
+void	task_lanes(struct run *r);
+
+/* --- deliver.c --- */
+void	deliver_event(struct run *r, const struct link_event *);
+
+/* --- poison.c --- */
+/* The UIDs of t's batch that did not come, though the server has them (text: what it said). */
+void	poison_suspect(struct run *r, struct task *, const char *why);
+/* A task for one UID alone failed: the next step of its trial. */
+void	poison_failed(struct run *r, struct task *, const char *why);
+/* A body came whole: proof that the server answers; and uid itself is innocent. */
+void	poison_proof(struct run *r, struct box *, uint32_t uid);
+/* Nothing else is left to do: asks for proof of what is still on trial.  True if something was queued. */
+bool	poison_probe(struct run *r);
+/* The probe failed: the server is ill, nothing is quarantined. */
+void	poison_ill(struct run *r, const char *why);
+void	poison_free(struct run *r);
+
+#endif
