@@ -63,7 +63,7 @@ clean(struct credential *c, struct err *err)
 	int r = credential_clean(&c->secret, c->name, &odd, err);
 
 	if (r == 1)
-		log_warn("%s: %s; it is used as it is", c->name, odd);
+		log_v(0, "%s: %s; it is used as it is", c->name, odd);
 	return r == -1 ? -1 : 0;
 }
 

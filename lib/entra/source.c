@@ -22,7 +22,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "command.h"
-#include "lines.h"
+#include "linebuf.h"
 #include "peek.h"
 #include "source.h"
 #include "token.h"
@@ -39,7 +39,7 @@ enum from { FROM_NOTHING, FROM_STDIN, FROM_CMD, FROM_FILE };
 
 struct source {
 	const struct options *o;	/* foreign */
-	struct lines	in;
+	struct linebuf	in;
 	bool		receipts;	/* stdin holds msmark's receipts after the token */
 	bool		reading;	/* stdin is ours to read */
 	bool		started;	/* the first line has been dealt with */
@@ -99,7 +99,7 @@ source_open(struct source **sp, const struct options *o, struct err *err)
 	struct source *s = xcalloc(1, sizeof *s);
 
 	s->o = o;
-	s->in = (struct lines)LINES_INIT(STDIN_FILENO, SOURCE_LINE_MAX);
+	s->in = (struct linebuf)LINEBUF_INIT(STDIN_FILENO, SOURCE_LINE_MAX);
 	s->receipts = o->program == OPT_MSMARK && o->nargs == 0;
 	s->reading = s->receipts || !has_alternative(s);
 	if (!has_alternative(s) && isatty(STDIN_FILENO)) {
@@ -117,7 +117,7 @@ source_free(struct source *s)
 {
 	if (s == NULL)
 		return;
-	lines_release(&s->in);
+	linebuf_release(&s->in);
 	secret_release(&s->token);
 	secret_release(&s->client);
 	free(s);
@@ -295,14 +295,14 @@ from_stdin(struct source *s, struct err *err)
 	size_t len;
 	int r;
 
-	r = lines_next(&s->in, -1, &line, &len, err);
+	r = linebuf_next(&s->in, -1, &line, &len, err);
 	if (r != 1)
 		return r == -1 && err->kind == ERR_DATA && !s->receipts ? 0 : r;
 	if (source_is_token(line, len > 0 && line[len - 1] == '\r' ? len - 1 : len)) {
 		adopt(s, line, chomp_cr(line, len), FROM_STDIN);
 		return 1;
 	}
-	lines_untake(&s->in);
+	linebuf_untake(&s->in);
 	return 0;
 }
 
@@ -350,7 +350,7 @@ take_newer(struct source *s, struct err *err)
 	size_t len;
 	int r, newer = 0;
 
-	while ((r = lines_take(&s->in, &line, &len, err)) == 1) {
+	while ((r = linebuf_take(&s->in, &line, &len, err)) == 1) {
 		len = chomp_cr(line, len);
 		if (len == 0)
 			continue;
@@ -373,7 +373,7 @@ newer_on_stdin(struct source *s, int wait_ms, struct err *err)
 		return 0;
 	newer = take_newer(s, err);
 	for (int i = 0; newer != -1 && !s->in.eof && i < POLL_READS; i++) {
-		r = lines_fill(&s->in, newer || left < 0 ? 0 : (int)left, err);
+		r = linebuf_fill(&s->in, newer || left < 0 ? 0 : (int)left, err);
 		if (r == -1)
 			return -1;
 		if (r == 1) {
@@ -416,7 +416,7 @@ source_fd(const struct source *s)
 int
 source_line(struct source *s, char **line, size_t *len, struct err *err)
 {
-	return lines_next(&s->in, -1, line, len, err);
+	return linebuf_next(&s->in, -1, line, len, err);
 }
 
 unsigned long

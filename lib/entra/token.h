@@ -41,6 +41,14 @@ int	token_get(const struct options *o, struct token *, struct err *)
 	    __attribute__((warn_unused_result));
 void	token_release(struct token *);	/* cleanses */
 
+/* What token_get asks of o first: tenant, client_id, authority.  0, or -1 with err set (STAGE_CONFIG). */
+int	token_check(const struct options *o, struct err *);
+
+/* The same without token_check, with a credential that is open (credential.h), for who needs more than one token. */
+struct credential;
+int	token_get_with(const struct options *o, struct credential *, struct token *, struct err *)
+	    __attribute__((warn_unused_result));
+
 /* The URL tokens come from: AUTHORITY/TENANT/oauth2/v2.0/token; malloc'd. */
 char	*token_url(const struct options *o);
 

@@ -1,9 +1,9 @@
 /*
- * lines: a buffered reader of lines that can also be asked without blocking.
+ * linebuf: a buffered reader of lines that can also be asked without blocking.
  * What it holds may be a token, so the buffer is cleansed.
  */
-#ifndef MSTOOLS_LINES_H
-#define MSTOOLS_LINES_H
+#ifndef MSTOOLS_LINEBUF_H
+#define MSTOOLS_LINEBUF_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "base/err.h"
 #include "base/secret.h"
 
-struct lines {
+struct linebuf {
 	int		fd;		/* foreign */
 	size_t		max;		/* longest line, without its end */
 	bool		eof;
@@ -25,9 +25,9 @@ struct lines {
 	bool		skipping;	/* inside a line that is too long */
 };
 
-#define LINES_INIT(fd_, max_) { .fd = (fd_), .max = (max_), .buf = SECRET_INIT }
+#define LINEBUF_INIT(fd_, max_) { .fd = (fd_), .max = (max_), .buf = SECRET_INIT }
 
-void	lines_release(struct lines *);	/* does not close fd */
+void	linebuf_release(struct linebuf *);	/* does not close fd */
 
 /*
  * Takes a line that is in the buffer, or at the end of the file what is left
@@ -35,19 +35,19 @@ void	lines_release(struct lines *);	/* does not close fd */
  * next call of any function here.  1 a line, 0 none yet (or none any more, if eof),
  * -1 an overlong line, which is skipped; err set (ERR_DATA/STAGE_STDIN).
  */
-int	lines_take(struct lines *, char **line, size_t *len, struct err *);
+int	linebuf_take(struct linebuf *, char **line, size_t *len, struct err *);
 
-/* Gives the line taken last back: it is the next one again.  Once, right after lines_take returned 1. */
-void	lines_untake(struct lines *);
+/* Gives the line taken last back: it is the next one again.  Once, right after linebuf_take returned 1. */
+void	linebuf_untake(struct linebuf *);
 
 /*
  * Waits until something can be read and reads it.  wait_ms -1: without limit;
  * 0: not at all.  1 more is in the buffer, or eof is set now; 0 nothing in this time; -1 with
  * err set (ERR_IO, or ERR_AGAIN with EINTR once *stop is set).
  */
-int	lines_fill(struct lines *, int wait_ms, struct err *);
+int	linebuf_fill(struct linebuf *, int wait_ms, struct err *);
 
 /* Take, and where there is none fill, until the time is over.  1, -1 as above, 0 end of file or time over. */
-int	lines_next(struct lines *, int wait_ms, char **line, size_t *len, struct err *);
+int	linebuf_next(struct linebuf *, int wait_ms, char **line, size_t *len, struct err *);
 
 #endif

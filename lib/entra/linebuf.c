@@ -1,4 +1,4 @@
-/* lines: see lines.h. */
+/* linebuf: see linebuf.h. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -7,19 +7,19 @@
 #include <openssl/crypto.h>
 
 #include "base/util.h"
-#include "lines.h"
+#include "linebuf.h"
 
 #define SLICE_MS 250	/* how soon *stop is seen, should the signal come right before poll */
 
 void
-lines_release(struct lines *l)
+linebuf_release(struct linebuf *l)
 {
 	secret_release(&l->buf);
 }
 
 /* Forgets what has been taken, but for the last line, which may be given back. */
 static void
-compact(struct lines *l)
+compact(struct linebuf *l)
 {
 	size_t left = l->buf.len - l->back;
 
@@ -33,7 +33,7 @@ compact(struct lines *l)
 }
 
 static int
-overlong(struct lines *l, struct err *err)
+overlong(struct linebuf *l, struct err *err)
 {
 	l->skipping = false;
 	l->lineno++;
@@ -42,7 +42,7 @@ overlong(struct lines *l, struct err *err)
 }
 
 int
-lines_take(struct lines *l, char **line, size_t *len, struct err *err)
+linebuf_take(struct linebuf *l, char **line, size_t *len, struct err *err)
 {
 	size_t left = l->buf.len - l->off;
 	char *s = left > 0 ? l->buf.s + l->off : NULL;
@@ -74,7 +74,7 @@ lines_take(struct lines *l, char **line, size_t *len, struct err *err)
 }
 
 void
-lines_untake(struct lines *l)
+linebuf_untake(struct linebuf *l)
 {
 	if (l->off > l->back && l->buf.s[l->off - 1] == '\0')
 		l->buf.s[l->off - 1] = '\n';
@@ -83,14 +83,14 @@ lines_untake(struct lines *l)
 }
 
 static bool
-stopped(const struct lines *l)
+stopped(const struct linebuf *l)
 {
 	return l->stop != NULL && *l->stop != 0;
 }
 
 /* 1 readable, 0 not in this time, -1 stopped. */
 static int
-wait_readable(const struct lines *l, int wait_ms, struct err *err)
+wait_readable(const struct linebuf *l, int wait_ms, struct err *err)
 {
 	struct pollfd pfd = { .fd = l->fd, .events = POLLIN };
 	int64_t now = now_ms(), end = now + wait_ms;
@@ -110,7 +110,7 @@ wait_readable(const struct lines *l, int wait_ms, struct err *err)
 }
 
 int
-lines_fill(struct lines *l, int wait_ms, struct err *err)
+linebuf_fill(struct linebuf *l, int wait_ms, struct err *err)
 {
 	char buf[16384];
 	ssize_t k;
@@ -137,20 +137,20 @@ lines_fill(struct lines *l, int wait_ms, struct err *err)
 }
 
 int
-lines_next(struct lines *l, int wait_ms, char **line, size_t *len, struct err *err)
+linebuf_next(struct linebuf *l, int wait_ms, char **line, size_t *len, struct err *err)
 {
 	int64_t end = now_ms() + wait_ms, left = wait_ms;
 	int r;
 
 	for (;;) {
-		r = lines_take(l, line, len, err);
+		r = linebuf_take(l, line, len, err);
 		if (r != 0 || l->eof)
 			return r;
 		if (wait_ms >= 0)
 			left = end - now_ms();
-		if (lines_fill(l, left > 0 || wait_ms < 0 ? (int)left : 0, err) == -1)
+		if (linebuf_fill(l, left > 0 || wait_ms < 0 ? (int)left : 0, err) == -1)
 			return -1;
 		if (wait_ms >= 0 && now_ms() >= end)
-			return lines_take(l, line, len, err);
+			return linebuf_take(l, line, len, err);
 	}
 }
