@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -18,9 +19,8 @@ struct slot {
 struct slots {
 	struct maildir *md;	/* foreign */
 	char	*dir;
-	struct slot *v;
-	uint32_t n, cap;
-	uint32_t low;		/* none below is free */
+	struct slot *v;		/* of the numbers base … n-1 */
+	uint32_t base, n, cap;	/* none below base is in use; n is the next */
 	unsigned with[OPT_J_MAX];
 };
 
@@ -55,22 +55,25 @@ unlink_file(const struct slots *s, uint32_t n)
 		(void)maildir_stage_unlink(s->md, n);
 }
 
+static struct slot *
+at(const struct slots *s, uint32_t n)
+{
+	return &s->v[n - s->base];
+}
+
 void
 slots_release(uint32_t n, void *arg)
 {
 	struct slots *s = arg;
 
-	s->v[n].owner = FREE;
-	s->v[n].fd = -1;
-	if (n < s->low)
-		s->low = n;
+	*at(s, n) = (struct slot){ .owner = FREE, .fd = -1 };
 }
 
 static void
 back_from_lane(struct slots *s, uint32_t n)
 {
-	s->with[s->v[n].owner]--;
-	close(s->v[n].fd);
+	s->with[at(s, n)->owner]--;
+	close(at(s, n)->fd);
 	unlink_file(s, n);
 	slots_release(n, s);
 }
@@ -82,27 +85,41 @@ slots_free(struct slots *s)
 
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->n; i++)
-		if (s->v[i].owner >= 0)
+	for (i = s->base; i < s->n; i++)
+		if (at(s, i)->owner >= 0)
 			back_from_lane(s, i);
 	free(s->v);
 	free(s->dir);
 	free(s);
 }
 
-/* The lowest free one: so the numbers of a packet, which must follow on one another, mostly do. */
-static uint32_t
-number(struct slots *s)
+/* Room for one more: what is free at the front goes. */
+static void
+make_room(struct slots *s)
 {
-	while (s->low < s->n && s->v[s->low].owner != FREE)
-		s->low++;
-	if (s->low < s->n)
-		return s->low++;
-	if (s->n == s->cap) {
+	uint32_t free_ = 0;
+
+	while (free_ < s->n - s->base && s->v[free_].owner == FREE)
+		free_++;
+	if (free_ > s->cap / 2) {
+		s->base += free_;
+		memmove(s->v, s->v + free_, (s->n - s->base) * sizeof *s->v);
+	} else {
 		s->cap = s->cap ? 2 * s->cap : 64;
 		s->v = xreallocarray(s->v, s->cap, sizeof *s->v);
 	}
-	s->low = s->n + 1;
+}
+
+/*
+ * A number is never used twice in a run: a row of the state names it until the
+ * next transaction says that its file was placed, and recovery would take a
+ * newer file of that number for the message.
+ */
+static uint32_t
+number(struct slots *s)
+{
+	if (s->n - s->base == s->cap)
+		make_room(s);
 	return s->n++;
 }
 
@@ -111,12 +128,12 @@ slots_give(struct slots *s, int lane, int *fd, struct err *err)
 {
 	uint32_t n = number(s);
 
-	s->v[n] = (struct slot){ .owner = lane, .fd = open_file(s, n, err) };
-	if (s->v[n].fd == -1) {
+	*at(s, n) = (struct slot){ .owner = lane, .fd = open_file(s, n, err) };
+	if (at(s, n)->fd == -1) {
 		slots_release(n, s);
 		return -1;
 	}
-	*fd = s->v[n].fd;
+	*fd = at(s, n)->fd;
 	s->with[lane]++;
 	return (int)n;
 }
@@ -130,11 +147,10 @@ slots_with(const struct slots *s, int lane)
 int
 slots_take(struct slots *s, int lane, uint32_t n, int *fd)
 {
-	if (n >= s->n || s->v[n].owner != lane)
+	if (n < s->base || n >= s->n || at(s, n)->owner != lane)
 		return -1;
-	*fd = s->v[n].fd;
-	s->v[n].fd = -1;
-	s->v[n].owner = MESSAGE;
+	*fd = at(s, n)->fd;
+	*at(s, n) = (struct slot){ .owner = MESSAGE, .fd = -1 };
 	s->with[lane]--;
 	return 0;
 }
@@ -152,7 +168,7 @@ slots_lost(struct slots *s, int lane)
 {
 	uint32_t i;
 
-	for (i = 0; i < s->n; i++)
-		if (s->v[i].owner == lane)
+	for (i = s->base; i < s->n; i++)
+		if (at(s, i)->owner == lane)
 			back_from_lane(s, i);
 }

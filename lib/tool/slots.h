@@ -4,7 +4,7 @@
  * A slot is a file of the stage (maildir.h), or an unlinked one when there is
  * no Maildir.  It is made here, its descriptor is passed to a lane, and it comes
  * back with a message in it; then it belongs to the commit, until its file has
- * left the stage and its number is free again.
+ * left the stage.  Numbers are never used twice in a run.
  */
 #ifndef MSTOOLS_SLOTS_H
 #define MSTOOLS_SLOTS_H
@@ -33,9 +33,9 @@ unsigned slots_with(const struct slots *, int lane);
  * stays taken until slots_release.  0; -1 if the lane has no such slot.
  */
 int	slots_take(struct slots *, int lane, uint32_t slot, int *fd);
-/* The file has left the stage (or never was in it): the number is free. */
+/* The file has left the stage (or never was in it): we are done with it. */
 void	slots_release(uint32_t slot, void *slots);
-/* What came is not wanted: closes, removes, frees. */
+/* What came is not wanted: closes, removes. */
 void	slots_discard(struct slots *, uint32_t slot, int fd);
 /* The lane's worker is gone: its slots are removed. */
 void	slots_lost(struct slots *, int lane);
