@@ -1,0 +1,180 @@
+/*
+ * opt_table: every option of the four programs.
+ *
+ * - An option whose meaning differs between programs has a row for each.
+ * - Keys are settings.  Deeds (--delete, --rebuild, --force …) are no keys:
+ *   what a program does to somebody's mail stands on its command line.
+ */
+#include "optdef.h"
+
+#define TOKEN	OPT_MSTOKEN
+#define FETCH	OPT_MSFETCH
+#define MARK	OPT_MSMARK
+#define LS	OPT_MSLS
+#define IMAP	(FETCH | MARK | LS)
+#define ALL	(TOKEN | IMAP)
+#define AT(field) offsetof(struct options, field), 0, 0, 0
+#define DATE_AT(field) offsetof(struct options, field), offsetof(struct options, has_##field), 0, 0
+#define RANGE(field, min, max) offsetof(struct options, field), 0, min, max
+#define NOWHERE 0, 0, 0, 0
+#define YEAR	(366 * 86400)
+
+/* clang-format off */
+const struct optdef opt_table[] = {
+	{ "folder", 'F', FETCH, true, OT_LIST, OG_WHAT, AT(folder), "PATTERN",
+	  "folders to fetch, with * and % as in IMAP, or an attribute such as '\\Sent'; repeatable (default INBOX)" },
+	{ "folder", 'F', LS, false, OT_LIST, OG_WHAT, AT(folder), "PATTERN",
+	  "only these folders, with * and % as in IMAP, or an attribute such as '\\Sent'; repeatable" },
+	{ "exclude", 'X', FETCH, true, OT_LIST, OG_WHAT, AT(exclude), "PATTERN",
+	  "but not these folders; repeatable" },
+	{ "since", 0, FETCH, true, OT_DATE, OG_WHAT, DATE_AT(since), "DATE",
+	  "received on or after DATE: 2026-01-31, or 30d for that long ago" },
+	{ "before", 0, FETCH, true, OT_DATE, OG_WHAT, DATE_AT(before), "DATE",
+	  "received before DATE" },
+	{ "max", 0, FETCH, true, OT_NUMBER, OG_WHAT, RANGE(max, 1, UINT64_MAX), "N",
+	  "at most N messages in this run, the oldest first" },
+	{ "max-bytes", 0, FETCH, true, OT_SIZE, OG_WHAT, RANGE(max_bytes, 1, UINT64_MAX), "SIZE",
+	  "at most that much in this run: bytes, or 10k, 10M, 2G" },
+	{ "max-size", 0, FETCH, true, OT_SIZE, OG_WHAT, RANGE(max_size, 1, UINT64_MAX), "SIZE",
+	  "leave larger messages on the server" },
+	{ "search", 0, LS, false, OT_STRING, OG_WHAT, AT(search), "CRITERIA",
+	  "only messages that match IMAP search criteria, as in 'UNSEEN SINCE 1-Jan-2026'" },
+	{ "newest", 0, LS, true, OT_NUMBER, OG_WHAT, RANGE(newest, 1, UINT32_MAX), "N",
+	  "only the N newest messages" },
+
+	{ "seen", 0, MARK, false, OT_BOOL, OG_ACTION, AT(seen), NULL, "mark as read" },
+	{ "unseen", 0, MARK, false, OT_BOOL, OG_ACTION, AT(unseen), NULL, "mark as unread" },
+	{ "flag", 0, MARK, false, OT_BOOL, OG_ACTION, AT(flag), NULL, "flag (\\Flagged)" },
+	{ "unflag", 0, MARK, false, OT_BOOL, OG_ACTION, AT(unflag), NULL, "take the flag off" },
+	{ "answered", 0, MARK, false, OT_BOOL, OG_ACTION, AT(answered), NULL, "mark as answered" },
+	{ "delete", 0, MARK, false, OT_BOOL, OG_ACTION, AT(del), NULL,
+	  "delete for good" },
+	{ "move", 0, MARK, false, OT_STRING, OG_ACTION, AT(move), "FOLDER", "move to FOLDER" },
+	{ "create", 0, MARK, true, OT_BOOL, OG_ACTION, AT(create), NULL,
+	  "make the folder of --move if it is missing" },
+	{ "dry-run", 'n', MARK, false, OT_BOOL, OG_ACTION, AT(dry_run), NULL,
+	  "check each receipt against the server, change nothing" },
+	{ "baseline", 0, FETCH, false, OT_BOOL, OG_ACTION, AT(baseline), NULL,
+	  "count all that is there now as fetched, fetch nothing" },
+	{ "dry-run", 'n', FETCH, false, OT_BOOL, OG_ACTION, AT(dry_run), NULL,
+	  "say what would be fetched, change nothing" },
+	{ "verify", 0, FETCH, false, OT_BOOL, OG_ACTION, AT(verify), NULL,
+	  "compare the delivered files with the state" },
+	{ "prune", 0, FETCH, false, OT_BOOL, OG_ACTION, AT(prune), NULL,
+	  "with --verify: take records that stand for nothing any more out of the state" },
+	{ "rebuild", 0, FETCH, false, OT_BOOL, OG_ACTION, AT(rebuild), NULL,
+	  "make the state again out of the names of the files" },
+
+	{ "tenant", 0, TOKEN, true, OT_STRING, OG_CREDENTIAL, AT(tenant), "ID",
+	  "the directory (tenant): its ID, or a domain of it" },
+	{ "client-id", 0, TOKEN, true, OT_STRING, OG_CREDENTIAL, AT(client_id), "ID",
+	  "the application (client) ID" },
+	{ "client-secret-file", 0, TOKEN, true, OT_FILE, OG_CREDENTIAL, AT(client_secret_file), "FILE",
+	  "the client secret is the first line of FILE, which may be a FIFO" },
+	{ "client-secret-cmd", 0, TOKEN, true, OT_COMMAND, OG_CREDENTIAL, AT(client_secret_cmd), "CMD",
+	  "the client secret is the first line that CMD prints" },
+	{ "client-secret-expires", 0, TOKEN, true, OT_DAY, OG_CREDENTIAL, AT(client_secret_expires), "DATE",
+	  "warn before this day (YYYY-MM-DD); Microsoft does not tell" },
+	{ "cert", 0, TOKEN, true, OT_FILE, OG_CREDENTIAL, AT(cert), "URI",
+	  "certificate instead of a secret: PEM or PKCS#12 file, or pkcs11: URI" },
+	{ "key", 0, TOKEN, true, OT_FILE, OG_CREDENTIAL, AT(key), "URI",
+	  "its private key, if it is not with the certificate" },
+	{ "cert-pass-file", 0, TOKEN, true, OT_FILE, OG_CREDENTIAL, AT(cert_pass_file), "FILE",
+	  "pass phrase or PIN of the key: the first line of FILE" },
+	{ "alg", 0, TOKEN, true, OT_ALG, OG_CREDENTIAL, AT(alg), "PS256|RS256",
+	  "how the assertion is signed (default PS256)" },
+
+	{ "min-valid", 0, TOKEN, true, OT_SECS, OG_TOKEN, RANGE(min_valid, 0, 86400), "SECS",
+	  "a cached token is good while it lasts so much longer (default 300)" },
+	{ "force", 0, TOKEN, false, OT_BOOL, OG_TOKEN, AT(force), NULL, "get a new token even so" },
+	{ "no-cache", 0, TOKEN, true, OT_BOOL, OG_TOKEN, AT(no_cache), NULL,
+	  "neither read nor write the cache" },
+	{ "follow", 0, TOKEN, false, OT_BOOL, OG_TOKEN, AT(follow), NULL,
+	  "write a new token before the old one runs out, until the reader ends" },
+	{ "scope", 0, TOKEN, true, OT_STRING, OG_TOKEN, AT(scope), "SCOPE",
+	  "what the token is for (default: IMAP, of the cloud)" },
+	{ "authority", 0, TOKEN, true, OT_URL, OG_TOKEN, AT(authority), "URL",
+	  "the login host, https://… (default: of the cloud)" },
+	{ "token-cmd", 0, IMAP, true, OT_COMMAND, OG_TOKEN, AT(token_cmd), "CMD",
+	  "the token is what CMD prints, as in 'mstoken -a work'; else it is read from standard input" },
+	{ "token-file", 0, IMAP, true, OT_FILE, OG_TOKEN, AT(token_file), "FILE",
+	  "the token is the first line of FILE" },
+	{ "cache-dir", 0, ALL, true, OT_DIR, OG_TOKEN, AT(cache_dir), "DIR",
+	  "tokens, and times not to connect before (default ~/.cache/mstools)" },
+
+	{ "maildir", 0, FETCH, true, OT_DIR, OG_DELIVERY, AT(maildir), "DIR",
+	  "the Maildir, if it is not the operand" },
+	{ "tree", 0, FETCH, true, OT_BOOL, OG_DELIVERY, AT(tree), NULL,
+	  "a Maildir++ subfolder for each folder" },
+	{ "keep-flags", 0, FETCH, true, OT_BOOL, OG_DELIVERY, AT(keep_flags), NULL,
+	  "bring the flags too; messages that have some go to cur/" },
+	{ "crlf", 0, FETCH, true, OT_BOOL, OG_DELIVERY, AT(crlf), NULL,
+	  "leave the line ends as they are on the server" },
+	{ "pipe", 0, FETCH, true, OT_COMMAND, OG_DELIVERY, AT(pipe_cmd), "CMD",
+	  "give each message to CMD on its standard input" },
+	{ "pipe-timeout", 0, FETCH, true, OT_SECS, OG_DELIVERY, RANGE(pipe_timeout, 1, YEAR), "SECS",
+	  "how long CMD may take for one message (default 300)" },
+	{ "connections", 'j', FETCH, true, OT_UINT, OG_DELIVERY, RANGE(connections, 1, OPT_J_MAX), "N",
+	  "at most N connections at once, for large backlogs (default 1)" },
+
+	{ "state", 0, FETCH, true, OT_FILE, OG_STATE, AT(state), "FILE",
+	  "where to remember what was fetched (default MAILDIR/.mstools.db)" },
+	{ "lock-wait", 0, FETCH, true, OT_DURATION, OG_STATE, RANGE(lock_wait, 0, YEAR), "DURATION",
+	  "wait so long for another run to end (90, 5m, 2h; default 0)" },
+	{ "grace", 0, FETCH, true, OT_DURATION, OG_STATE, RANGE(grace, 0, YEAR), "DURATION",
+	  "say nothing of passing trouble until it has lasted so long" },
+
+	{ "user", 'u', IMAP, true, OT_USER, OG_CONNECTION, AT(user), "MAILBOX",
+	  "the mailbox, by its address" },
+	{ "cloud", 0, ALL, true, OT_CLOUD, OG_CONNECTION, AT(cloud), "NAME",
+	  "global, gcc-high, dod or china (default global)" },
+	{ "host", 0, IMAP, true, OT_HOST, OG_CONNECTION, AT(host), "HOST",
+	  "the IMAP server (default: of the cloud)" },
+	{ "port", 0, IMAP, true, OT_UINT, OG_CONNECTION, RANGE(port, 1, 65535), "PORT",
+	  "its port for IMAP over TLS (default 993)" },
+	{ "ca-file", 0, ALL, true, OT_FILE, OG_CONNECTION, AT(ca_file), "FILE",
+	  "trust these certificates instead of the system's" },
+	{ "proxy", 0, ALL, true, OT_PROXY, OG_CONNECTION, AT(proxy), "URL",
+	  "connect through http://, socks5h:// …; '' for none (default: $ALL_PROXY)" },
+	{ "timeout", 0, ALL, true, OT_SECS, OG_CONNECTION, RANGE(timeout, 1, 86400), "SECS",
+	  "give up on a server that is silent so long (default 60)" },
+	{ "max-backoff", 0, IMAP, true, OT_SECS, OG_CONNECTION, RANGE(max_backoff, 0, 86400), "SECS",
+	  "wait so long when the server asks to; longer ends the run (default 60)" },
+	{ "ipv4", '4', IMAP, true, OT_IPV4, OG_CONNECTION, AT(family), NULL, "IPv4 only" },
+	{ "ipv6", '6', IMAP, true, OT_IPV6, OG_CONNECTION, AT(family), NULL, "IPv6 only" },
+	{ "no-pipeline", 0, IMAP, true, OT_BOOL, OG_CONNECTION, AT(no_pipeline), NULL,
+	  "one command at a time" },
+
+	{ "json", 0, TOKEN, true, OT_BOOL, OG_OUTPUT, AT(json), NULL,
+	  "JSON: the token with its times" },
+	{ "json", 0, IMAP, true, OT_BOOL, OG_OUTPUT, AT(json), NULL, "JSON, an object a line" },
+	{ "claims", 0, TOKEN, false, OT_BOOL, OG_OUTPUT, AT(claims), NULL,
+	  "what the token says, decoded; not the token" },
+	{ "xoauth2", 0, TOKEN, false, OT_USER, OG_OUTPUT, AT(xoauth2), "MAILBOX",
+	  "the string for AUTHENTICATE XOAUTH2, for other programs" },
+	{ "null", '0', FETCH, false, OT_BOOL, OG_OUTPUT, AT(null), NULL,
+	  "paths only, each ended by a NUL, instead of receipts" },
+	{ "null", '0', MARK, false, OT_BOOL, OG_OUTPUT, AT(null), NULL,
+	  "what is read are paths, each ended by a NUL" },
+	{ "no-progress", 0, IMAP, true, OT_BOOL, OG_OUTPUT, AT(no_progress), NULL,
+	  "no progress line on a terminal" },
+	{ "trace", 0, IMAP, true, OT_FILE, OG_OUTPUT, AT(trace), "FILE",
+	  "write the protocol to FILE, secrets masked" },
+	{ "quiet", 'q', FETCH, true, OT_COUNT, OG_OUTPUT, AT(quiet), NULL, "no receipts" },
+	{ "quiet", 'q', MARK, true, OT_COUNT, OG_OUTPUT, AT(quiet), NULL,
+	  "result lines only for what was not done" },
+	{ "quiet", 'q', TOKEN | LS, true, OT_COUNT, OG_OUTPUT, AT(quiet), NULL, "no warnings" },
+	{ "verbose", 'v', ALL, false, OT_COUNT, OG_OUTPUT, AT(verbose), NULL,
+	  "say what is being done; twice says more" },
+
+	{ "account", 'a', ALL, false, OT_STRING, OG_GENERAL, AT(account), "NAME",
+	  "the settings of this account in the configuration" },
+	{ "config", 0, ALL, false, OT_FILE, OG_GENERAL, AT(config), "FILE",
+	  "read FILE, not ~/.config/mstools/config and /etc/mstools/config" },
+	{ "help", 'h', ALL, false, OT_HELP, OG_GENERAL, NOWHERE, NULL, "this text" },
+	{ "version", 'V', ALL, false, OT_VERSION, OG_GENERAL, NOWHERE, NULL, "the version" },
+	{ "complete-spec", 0, ALL, false, OT_SPEC, OG_HIDDEN, NOWHERE, NULL, NULL },
+};
+/* clang-format on */
+
+const size_t opt_table_n = sizeof opt_table / sizeof opt_table[0];
