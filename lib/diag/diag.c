@@ -28,12 +28,12 @@ const size_t diag_nsections = sizeof diag_sections / sizeof diag_sections[0];
 
 /* What follows s of n bytes in text, whatever the case of letters; NULL: it is nowhere. */
 static const char *
-find_part(const char *text, const char *s, size_t n)
+find_part(const char *text, const char *s, size_t n, bool last)
 {
 	for (; *text != '\0'; text++) {
 		if (strncasecmp(text, s, n) != 0)
 			continue;
-		if (n > 0 && isdigit((unsigned char)s[n - 1]) && isdigit((unsigned char)text[n]))
+		if (last && n > 0 && isdigit((unsigned char)s[n - 1]) && isdigit((unsigned char)text[n]))
 			continue;
 		return text + n;
 	}
@@ -49,7 +49,7 @@ match_one(const char *alt, size_t n, const char *text)
 	while (n > 0 && text != NULL) {
 		for (part = 0; part < n && alt[part] != '*'; part++)
 			;
-		text = find_part(text, alt, part);
+		text = find_part(text, alt, part, part == n);
 		if (part < n)
 			part++;
 		alt += part;
@@ -189,6 +189,8 @@ diag_report(const struct err *err, const struct diag_context *ctx)
 
 	if (err->kind == ERR_NONE)
 		return err_status(ERR_NONE);
+	if (getenv("MSTOOLS_STAGE") != NULL)	/* mscheck asks */
+		log_warn("stage: %s", err_stage_name(err->stage));
 	log_err(err);
 	diag_hints(&hints, err, ctx);
 	if (hints.len > 0)

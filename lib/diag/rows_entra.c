@@ -125,6 +125,21 @@ static const struct diag_row rows[] = {
 	},
 },
 {
+	.stages = TOKEN, .pattern = "AADSTS700027*expired|AADSTS700027*not yet valid",
+	.sample = "AADSTS700027: Client assertion contains an invalid signature. [Reason - The key used is expired., "
+	    "Thumbprint of key used by client: 'AB'] (invalid_client, HTTP 401)",
+	.title = "AADSTS700027: the key used is expired",
+	.cause = {
+		{ .cause = "the certificate has run out",
+		  .tell = "\topenssl x509 -in {sh:credential} -noout -dates; date -u",
+		  .cure = "make a new pair, upload the new certificate, then switch; both may be registered at a time:\n"
+		    "\t(umask 077; openssl req -x509 -newkey rsa:3072 -nodes -days 730 -subj /CN=mstools -keyout key.pem "
+		    "-out cert.pem)" },
+		{ .cause = "the clock of this machine is wrong", .tell = "\tdate -u",
+		  .cure = "set the clock and keep it so, as root:\n\ttimedatectl set-ntp true" },
+	},
+},
+{
 	.stages = TOKEN, .pattern = "AADSTS700027|AADSTS50013",
 	.sample = "invalid_client: AADSTS700027: Client assertion contains an invalid signature. [Reason - The provided "
 	    "signature value did not match the expected signature value.]",
@@ -301,8 +316,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = TOKEN, .pattern = "AADSTS90055|AADSTS50196|429|too many requests|throttled|not before",
-	.sample = "the issuer asks to wait 60 s (HTTP 429)",
+	.stages = TOKEN, .pattern = "AADSTS90055|AADSTS50196|HTTP 429|too many token requests|not asked again",
+	.sample = "too many token requests, again in 60 seconds (HTTP 429: Too Many Requests)",
 	.title = "HTTP 429, AADSTS90055 or AADSTS50196: too many requests",
 	.cause = {
 		{ .cause = "more tokens are asked for than Microsoft gives to one app: usually the cache is not used or not "
@@ -314,8 +329,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = TOKEN, .pattern = "AADSTS90024|AADSTS90033|AADSTS90006|AADSTS50033|AADSTS90012|AADSTS90002 transient|"
-	    "temporarily_unavailable|server_error|HTTP 500|HTTP 502|HTTP 503|HTTP 504",
+	.stages = TOKEN, .pattern = "AADSTS90024|AADSTS90033|AADSTS90006|AADSTS50033|AADSTS90012|"
+	    "temporarily_unavailable|server_error|HTTP 5*",
 	.sample = "temporarily_unavailable: AADSTS90033: A transient error has occurred. Please try again",
 	.title = "HTTP 5xx, temporarily_unavailable, AADSTS90024, 90033, 90006, 50033, 90012",
 	.cause = {
@@ -367,8 +382,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = TOKEN, .pattern = "redirect|HTTP 301|HTTP 302|HTTP 303|HTTP 307|HTTP 308",
-	.sample = "the issuer answers with a redirect (HTTP 302), which is not followed",
+	.stages = TOKEN, .pattern = "redirects",
+	.sample = "the token endpoint redirects (HTTP 302), which is not followed",
 	.title = "the token endpoint answers with a redirect",
 	.cause = {
 		{ .cause = "a proxy or a guest network's sign-in page answers in Microsoft's place",
@@ -380,7 +395,7 @@ static const struct diag_row rows[] = {
 },
 {
 	.stages = TOKEN, .pattern = "HTTP 404|HTTP 405|HTTP 410",
-	.sample = "HTTP 404 without an OAuth error",
+	.sample = "the reply is not that of a token endpoint (HTTP 404: not found)",
 	.title = "HTTP 404 from the token endpoint",
 	.cause = {
 		{ .cause = "there is no token endpoint at {authority}/{tenant}",
@@ -389,8 +404,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = TOKEN, .pattern = "HTTP 403|HTTP 401|HTTP 407|HTTP 451|html",
-	.sample = "HTTP 403 without an OAuth error",
+	.stages = TOKEN, .pattern = "HTTP 403|HTTP 401|HTTP 407|HTTP 451|(HTTP 4*html",
+	.sample = "the reply is not that of a token endpoint (HTTP 403: Blocked by proxy)",
 	.title = "HTTP 403 without an OAuth error",
 	.cause = {
 		{ .cause = "a proxy or firewall of the company refuses the way to {authority}",
@@ -400,8 +415,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = TOKEN, .pattern = "not JSON|no access_token|too large|larger than|malformed|unreadable|token_type",
-	.sample = "the issuer's answer is not JSON (HTTP 200)",
+	.stages = TOKEN, .pattern = "reply",
+	.sample = "the reply is not that of a token endpoint (HTTP 200)",
 	.title = "an answer that is no token",
 	.cause = {
 		{ .cause = "something else than Entra ID answers: a guest network's sign-in page, a proxy, or a wrong authority",
@@ -411,8 +426,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = TOKEN, .kinds = K(ERR_UNAVAIL) | K(ERR_AGAIN), .pattern = "timed out|timeout|time-out",
-	.sample = "no answer within 60 s: operation timed out",
+	.stages = TOKEN, .kinds = K(ERR_UNAVAIL) | K(ERR_AGAIN), .pattern = "in time|timed out",
+	.sample = "no answer in time: Operation timed out after 60001 milliseconds with 0 bytes received",
 	.title = "no answer from the token endpoint in time",
 	.cause = {
 		{ .cond = COND_NO_PROXY,
@@ -421,6 +436,16 @@ static const struct diag_row rows[] = {
 		  .cure = "set proxy = \"http://HOST:PORT\", or export HTTPS_PROXY" },
 		{ .cause = "the network or Microsoft is slow just now",
 		  .cure = "nothing: the next run asks again; timeout sets how long to wait" },
+	},
+},
+{
+	.stages = TOKEN, .pattern = "closed the connection|connection was lost|the request failed",
+	.sample = "the connection was lost: Recv failure: Connection reset by peer",
+	.title = "the connection to the token endpoint was lost",
+	.cause = {
+		{ .cause = "something in between cut the connection, or the endpoint was being restarted",
+		  .tell = "it comes back at each try only with a firewall or proxy:\n\tcurl -sv {sh:authority} -o /dev/null",
+		  .cure = "the next run asks again; if it lasts, have {authority} let through unchanged, or set proxy" },
 	},
 },
 {
@@ -436,7 +461,7 @@ static const struct diag_row rows[] = {
 
 /* --- the token's claims --- */
 {
-	.stages = CLAIMS, .pattern = "no roles|neither roles nor scp|IMAP.AccessAsApp|no permission",
+	.stages = CLAIMS, .pattern = "neither roles nor scp|no permission",
 	.sample = "the token has neither roles nor scp: nobody has granted the app a permission",
 	.cause = {
 		{ .cause = "the app has no IMAP.AccessAsApp, or no administrator has consented to it",
@@ -446,7 +471,7 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CLAIMS, .pattern = "aud",
+	.stages = CLAIMS, .pattern = "aud is",
 	.sample = "the token's aud is https://graph.microsoft.com, not Exchange Online",
 	.cause = {
 		{ .cause = "the scope {scope} asks for another service than Exchange Online", .cure = SCOPE_CURE },
@@ -459,6 +484,14 @@ static const struct diag_row rows[] = {
 		{ .cause = "the token stands for a person who signed in; it opens that person's mailbox and those shared "
 		    "with them, and Exchange's service principals do not matter",
 		  .cure = "use the app's own credential (client-secret-file, or cert and key) for unattended jobs" },
+	},
+},
+{
+	.stages = CLAIMS, .pattern = "opaque",
+	.sample = "the token is opaque: only Microsoft can read its claims",
+	.cause = {
+		{ .cause = "tokens of personal accounts (outlook.com) are not made to be read; they may work all the same",
+		  .cure = "nothing; for an organisation's mailbox set tenant to its directory ID" },
 	},
 },
 {

@@ -22,8 +22,8 @@
 static const struct diag_row rows[] = {
 /* --- proxy first: its own name and port may fail in the ways of the others --- */
 {
-	.stages = PROXY, .pattern = "407|proxy authentication",
-	.sample = "the proxy answers HTTP 407 to CONNECT",
+	.stages = PROXY, .pattern = "HTTP 407|response 407|code 407|proxy authentication",
+	.sample = "the proxy proxy:3128 answers HTTP 407 to CONNECT",
 	.title = "the proxy wants a name and a password (407)",
 	.cause = {
 		{ .cause = "the proxy lets only those through who log in",
@@ -34,8 +34,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = PROXY, .pattern = "403|405|forbidden|not allowed|CONNECT*refused|503|502|504|400|501",
-	.sample = "the proxy answers HTTP 403 to CONNECT outlook.office365.com:993",
+	.stages = PROXY, .pattern = "HTTP 4*|HTTP 5*|response 4*|response 5*|code 4*|code 5*|forbidden",
+	.sample = "the proxy does not connect us: CONNECT tunnel failed, response 403",
 	.title = "the proxy refuses CONNECT (403, 405, 503)",
 	.cause = {
 		{ .cause = "the proxy lets nobody through to port 993 (most let only 443 through)",
@@ -49,7 +49,7 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = PROXY | DNS, .pattern = "resolve proxy|proxy*not known|proxy*resolve",
+	.stages = PROXY, .pattern = "resolve proxy|find the proxy|proxy*not known|proxy*resolve|name resolution",
 	.sample = "could not resolve proxy: proxy.example.invalid",
 	.cause = {
 		{ .cause = "the proxy's name {proxy} is misspelt, or known only inside the company's network",
@@ -59,8 +59,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = PROXY, .pattern = "unsupported proxy|scheme|malformed|bad proxy",
-	.sample = "unsupported proxy scheme",
+	.stages = PROXY, .pattern = "unsupported proxy|proxy scheme|malformed",
+	.sample = "unsupported proxy scheme in ftp://proxy (http, socks4a and socks5h are known)",
 	.cause = {
 		{ .cause = "the proxy {proxy} is written in a form that is not known",
 		  .cure = "http://HOST:PORT, https://HOST:PORT, socks5h://HOST:PORT or socks4a://HOST:PORT" },
@@ -68,7 +68,7 @@ static const struct diag_row rows[] = {
 },
 {
 	.stages = PROXY,
-	.sample = "connection to the proxy refused",
+	.sample = "cannot connect through the proxy proxy:3128: Connection refused",
 	.title = "the proxy does not answer, or anything else about it",
 	.cause = {
 		{ .cond = COND_PROXY,
@@ -168,8 +168,8 @@ static const struct diag_row rows[] = {
 
 /* --- TLS --- */
 {
-	.stages = TLS, .pattern = "certificate has expired|certificate*expired",
-	.sample = "certificate has expired",
+	.stages = TLS, .pattern = "has expired",
+	.sample = "certificate not accepted: certificate has expired",
 	.cause = {
 		{ .cause = "the clock of this machine is wrong",
 		  .tell = "\tdate -u",
@@ -189,8 +189,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = TLS, .pattern = "ca-file|CA file|no CA|cannot load",
-	.sample = "cannot load the certificates of --ca-file",
+	.stages = TLS, .pattern = "CA file|no CA cert",
+	.sample = "no CA certificate (PEM) in this file",
 	.cause = {
 		{ .cond = COND_CA_FILE,
 		  .cause = "{ca} is no file with PEM certificates",
@@ -226,7 +226,7 @@ static const struct diag_row rows[] = {
 {
 	.stages = TLS, .pattern = "hostname mismatch|IP address mismatch|name mismatch|does not match|wrong host|not for host|"
 	    "no alternative certificate subject name",
-	.sample = "hostname mismatch",
+	.sample = "certificate not accepted: hostname mismatch",
 	.title = "the certificate is for another host",
 	.cause = {
 		{ .cause = "host or authority is another name of the server, or its IP address",
@@ -255,7 +255,7 @@ static const struct diag_row rows[] = {
 {
 	.stages = TLS, .pattern = "wrong version number|packet length|http request|record layer|unexpected message|"
 	    "bad record type",
-	.sample = "wrong version number",
+	.sample = "TLS: wrong version number",
 	.title = "the other side does not speak TLS (\"wrong version number\")",
 	.cause = {
 		{ .cause = "the port is not one where TLS begins at once: 143 and 587 are not, 993 is",
@@ -282,7 +282,7 @@ static const struct diag_row rows[] = {
 },
 {
 	.stages = TLS,
-	.sample = "connection closed in the handshake",
+	.sample = "connection closed by peer in the handshake",
 	.title = "the connection ends in the handshake, or anything else about TLS",
 	.cause = {
 		{ .cause = "a firewall or proxy in between cuts TLS to {host}",
@@ -295,16 +295,16 @@ static const struct diag_row rows[] = {
 
 /* --- greeting --- */
 {
-	.stages = GREETING, .pattern = "HTTP/|SMTP|ESMTP|POP3|+OK|SSH-",
-	.sample = "not an IMAP server: HTTP/1.1 400 Bad Request",
+	.stages = GREETING, .pattern = "HTTP/|SMTP|POP3|+OK|SSH-",
+	.sample = "unexpected greeting: HTTP/1.1 400 Bad Request",
 	.cause = {
 		{ .cause = "another service answers on this port",
 		  .cure = "leave host and port out (IMAP with TLS is on 993, POP on 995, web on 443)" },
 	},
 },
 {
-	.stages = GREETING, .pattern = "BYE",
-	.sample = "the server greets with BYE: connection is closed. 13",
+	.stages = GREETING, .pattern = "BYE|closed. 1*|too many",
+	.sample = "Connection is closed. 13",
 	.cause = {
 		{ .cause = "the server is full or being restarted, or has had too many connections from here",
 		  .tell = "how many are open from this machine?\n\tss -tn dport = :993",

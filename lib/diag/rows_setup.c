@@ -10,8 +10,8 @@
 
 static const struct diag_row rows[] = {
 {
-	.stages = CONFIG, .pattern = "unknown key|no such option|unknown option|unknown setting|no such key",
-	.sample = "unknown key 'tennant'",
+	.stages = CONFIG, .pattern = "unknown key|on the command line, not into",
+	.sample = "unknown key 'tennant': did you mean 'tenant'?",
 	.cause = {
 		{ .cause = "the key is misspelt, or stands outside its account: keys are the long options without the dashes",
 		  .tell = "the list is mstools-config(5), and PROGRAM --help",
@@ -19,8 +19,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CONFIG, .pattern = "no account|no such account|unknown account|not find account",
-	.sample = "no account 'wrok'",
+	.stages = CONFIG, .pattern = "no such account",
+	.sample = "no such account in ~/.config/mstools/config (there are: work)",
 	.cause = {
 		{ .cause = "no configuration file has a section of this name",
 		  .tell = "\tgrep -n ^account ~/.config/mstools/config /etc/mstools/config",
@@ -29,8 +29,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CONFIG, .pattern = "writable by|belongs to|owned by|not owned|owner",
-	.sample = "is writable by others; run: chmod go-w ~/.config/mstools/config",
+	.stages = CONFIG, .pattern = "it names a command",
+	.sample = "it names a command (token-cmd) and others may write it (mode 0666): chmod go-w 'config'",
 	.cause = {
 		{ .cause = "the file names commands that will be run, so nobody else may be able to change it",
 		  .tell = "\tls -l {sh:subject}",
@@ -38,9 +38,9 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CONFIG, .pattern = "unexpected|syntax|parse error|missing*quote|missing*brace|unterminated|premature|invalid value|"
-	    "not a number",
-	.sample = "unexpected closing brace",
+	.stages = CONFIG, .pattern = "should be|quote|takes one value|already set|without a name|already in line|is missing|"
+	    "an account within|control character",
+	.sample = "the line ends where '=' should be",
 	.title = "the configuration file cannot be parsed",
 	.cause = {
 		{ .cause = "a value with blanks or other signs is not in double quotes, or a brace or quote is missing above the line",
@@ -48,8 +48,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CONFIG, .pattern = "tenant",
-	.sample = "no tenant is given",
+	.stages = CONFIG, .pattern = "no tenant|from one tenant",
+	.sample = "no tenant: the account has no 'tenant' (or give --tenant ID)",
 	.cause = {
 		{ .cause = "mstoken must know the tenant",
 		  .tell = OVERVIEW ": \"Directory (tenant) ID\"",
@@ -57,8 +57,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CONFIG, .pattern = "client-id|client id",
-	.sample = "no client-id is given",
+	.stages = CONFIG, .pattern = "no application|no client id",
+	.sample = "no application: the account has no 'client-id' (or give --client-id ID)",
 	.cause = {
 		{ .cause = "mstoken must know the app",
 		  .tell = OVERVIEW ": \"Application (client) ID\"",
@@ -66,16 +66,16 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CONFIG, .pattern = "user|mailbox",
-	.sample = "no mailbox is given (--user)",
+	.stages = CONFIG, .pattern = "no mailbox|not the address of a mailbox",
+	.sample = "no mailbox: the account has no 'user' (or give -u MAILBOX)",
 	.cause = {
 		{ .cause = "a token of an app opens many mailboxes, so the program must be told which",
 		  .cure = "set user = \"NAME@DOMAIN\" in the account, or give -u" },
 	},
 },
 {
-	.stages = CONFIG, .pattern = "maildir|state",
-	.sample = "no Maildir is given",
+	.stages = CONFIG, .pattern = "no Maildir|no state",
+	.sample = "no Maildir: the account has no 'maildir' (or give MAILDIR)",
 	.cause = {
 		{ .cause = "msfetch must know where to deliver",
 		  .cure = "name a Maildir on the command line, or set maildir in the account; --pipe without one needs --state" },
@@ -92,6 +92,33 @@ static const struct diag_row rows[] = {
 	},
 },
 {
+	.stages = CONFIG, .pattern = "exclude each other",
+	.sample = "'cert' and 'client-secret-file' exclude each other: the configuration has both",
+	.cause = {
+		{ .cause = "the account (or the part of the file before all accounts) has two settings of which only one can hold",
+		  .cure = "take one of them out; a setting on the command line wins over the file" },
+	},
+},
+{
+	.stages = CONFIG, .pattern = "authority",
+	.sample = "the authority must be an https URL",
+	.cause = {
+		{ .cause = "authority is the login host alone",
+		  .cure = "leave authority out and set cloud, or write it as in\n\tauthority = \"https://login.microsoftonline.com\"" },
+	},
+},
+{
+	.stages = CONFIG, .pattern = "No such file|cannot open|cannot read",
+	.sample = "cannot open: Permission denied",
+	.title = "the configuration file cannot be read",
+	.cause = {
+		{ .cause = "--config names a file that is not there, or that this user may not read",
+		  .tell = "\tnamei -l {sh:subject}; id -un",
+		  .cure = "correct the name, or give the file to the user who runs this; without --config, "
+		    "~/.config/mstools/config and /etc/mstools/config are read" },
+	},
+},
+{
 	.stages = CONFIG,
 	.sample = "something in the configuration is wrong",
 	.title = "anything else about options and configuration",
@@ -103,8 +130,8 @@ static const struct diag_row rows[] = {
 
 /* --- credential --- */
 {
-	.stages = CRED, .pattern = "chmod|readable by|accessible by|access for group|open to others|mode 0|permissions",
-	.sample = "can be read by others; run: chmod 600 secret",
+	.stages = CRED, .pattern = "others can",
+	.sample = "others can read it (mode 0644): chmod 600 'secret'",
 	.title = "a secret file that others can read",
 	.cause = {
 		{ .cause = "anybody on this machine can read the secret; it is refused before it is used",
@@ -114,8 +141,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "owned by|belongs to|not owned|owner",
-	.sample = "belongs to another user",
+	.stages = CRED, .pattern = "belongs to user",
+	.sample = "belongs to user 1000, not to user 0 or root: chown 0 'secret'",
 	.cause = {
 		{ .cause = "whoever owns the file can change it; so it must be root's or yours",
 		  .tell = "\tls -l {sh:subject}; id -un",
@@ -123,7 +150,7 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "token command|token-cmd|token file|token-file",
+	.stages = CRED, .pattern = "token command|token file",
 	.sample = "the token command failed with status 78",
 	.cause = {
 		{ .cause = "the command that gets the token failed; what it said itself stands above",
@@ -133,8 +160,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "no credential|no client secret|more than one credential|both a secret and",
-	.sample = "no credential: set client-secret-file, client-secret-cmd, or cert and key",
+	.stages = CRED, .pattern = "no credential|more than one credential",
+	.sample = "no credential: give --client-secret-file, --client-secret-cmd or --cert, or set $MSTOOLS_CLIENT_SECRET",
 	.cause = {
 		{ .cause = "the app needs exactly one: a client secret or a certificate",
 		  .tell = "both are made in App registrations > the app > Certificates & secrets",
@@ -143,8 +170,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "secret command|secret-cmd|client-secret-cmd",
-	.sample = "the client secret command failed with status 1",
+	.stages = CRED, .pattern = "command",
+	.sample = "the command for the client secret failed with status 1",
 	.cause = {
 		{ .cause = "the command that prints the secret failed; what it said itself stands above",
 		  .tell = "run it by hand, as the same user; it must print the secret and end with 0",
@@ -152,8 +179,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "pass phrase|passphrase|password|mac verify|bad decrypt|maybe wrong",
-	.sample = "wrong pass phrase, or the file is damaged",
+	.stages = CRED, .pattern = "pass phrase|mac verify|bad decrypt|bad password",
+	.sample = "cannot decrypt it: is the pass phrase wrong?",
 	.cause = {
 		{ .cause = "the pass phrase in cert-pass-file is not that of the key or PKCS#12 file",
 		  .tell = "asks for it and shows whether it fits:\n"
@@ -166,8 +193,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "no private key|no key|without*key|private key*missing|holds no private",
-	.sample = "holds a certificate but no private key",
+	.stages = CRED, .pattern = "no private key",
+	.sample = "holds no private key: name it by --key",
 	.cause = {
 		{ .cause = "the file is the public half (.cer, .crt), the one that is uploaded to the portal",
 		  .tell = "counts private keys:\n\tgrep -c 'PRIVATE KEY' {sh:subject}",
@@ -178,16 +205,16 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "no certificate|without*certificate|certificate*missing",
-	.sample = "holds a private key but no certificate",
+	.stages = CRED, .pattern = "no certificate",
+	.sample = "holds no certificate",
 	.cause = {
 		{ .cause = "the certificate itself is needed too (its thumbprint goes into each request)",
 		  .cure = "set cert to the file with the certificate, and key to the one with the private key" },
 	},
 },
 {
-	.stages = CRED, .pattern = "do not belong|does not belong|does not match|do not match|mismatch|not a pair",
-	.sample = "the private key does not belong to the certificate",
+	.stages = CRED, .pattern = "does not belong",
+	.sample = "the key does not belong to the certificate cert.pem",
 	.cause = {
 		{ .cause = "cert and key are of two different pairs",
 		  .tell = "the two lines must be equal:\n"
@@ -197,18 +224,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "certificate*expired|certificate*ran out|not yet valid",
-	.sample = "the certificate expired on 2026-11-01",
-	.cause = {
-		{ .cause = "the app's certificate is no longer (or not yet) valid",
-		  .tell = "\topenssl x509 -in {sh:credential} -noout -dates; date -u",
-		  .cure = "make a new pair, upload the new certificate, then switch; both may be registered at a time:\n"
-		    "\t(umask 077; openssl req -x509 -newkey rsa:3072 -nodes -days 730 -subj /CN=mstools -keyout key.pem -out cert.pem)" },
-	},
-},
-{
-	.stages = CRED, .pattern = "not RSA|RSA|elliptic|unsupported key|too short|bits",
-	.sample = "is not an RSA key",
+	.stages = CRED, .pattern = "not an RSA key|bits; Entra",
+	.sample = "the key is not an RSA key, and Entra ID takes no other",
 	.cause = {
 		{ .cause = "Entra ID takes RSA keys of at least 2048 bits",
 		  .cure = "make a new pair and upload cert.pem:\n"
@@ -216,8 +233,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "pkcs11|scheme|provider|unregistered|no store",
-	.sample = "no loader for the scheme pkcs11",
+	.stages = CRED, .pattern = "pkcs11|unregistered scheme|store",
+	.sample = "neither a certificate nor a private key: unregistered scheme",
 	.cause = {
 		{ .cause = "OpenSSL has no module for this kind of address",
 		  .tell = "\topenssl list -providers; openssl list -store-loaders",
@@ -226,8 +243,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "unsupported|digest|RC2|legacy",
-	.sample = "PKCS#12 with an unsupported algorithm (RC2-40-CBC)",
+	.stages = CRED, .pattern = "unsupported|RC2",
+	.sample = "neither a certificate nor a private key: unsupported",
 	.cause = {
 		{ .cause = "an old PKCS#12 file, encrypted in a way that OpenSSL 3 no longer takes",
 		  .cure = "write it anew:\n"
@@ -235,8 +252,27 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "empty|no secret in",
-	.sample = "is empty",
+	.stages = CRED, .pattern = "neither a certificate nor",
+	.sample = "neither a certificate nor a private key",
+	.cause = {
+		{ .cause = "the file is of another kind: the client secret in the certificate's place, a certificate request, DER of "
+		    "something else",
+		  .tell = "\tfile {sh:subject}; openssl storeutl -noout -text {sh:subject}",
+		  .cure = "cert is a PEM or PKCS#12 (.pfx) file, or a pkcs11: address; a client secret goes into client-secret-file" },
+	},
+},
+{
+	.stages = CRED, .pattern = "neither a file nor a FIFO",
+	.sample = "neither a file nor a FIFO",
+	.cause = {
+		{ .cause = "the name is that of a directory or device",
+		  .tell = "\tls -ld {sh:subject}",
+		  .cure = "name the file itself" },
+	},
+},
+{
+	.stages = CRED, .pattern = "is empty",
+	.sample = "the client secret is empty",
 	.cause = {
 		{ .cause = "there is nothing in the file, or nothing came out of the command",
 		  .cure = "write the secret's Value to it, without anything else:\n"
@@ -244,8 +280,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "line|printable|control|binary|blank|too long|longer",
-	.sample = "the secret has more than one line",
+	.stages = CRED, .pattern = "single line|no client secret|longer than|too long",
+	.sample = "the client secret must be a single line",
 	.cause = {
 		{ .cause = "the file holds more than the secret (a comment, a second line, bytes of another encoding)",
 		  .tell = "\twc -lc {sh:subject}",
