@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -21,8 +22,10 @@ cage_warm(void)
 	time_t now = time(NULL);
 	struct tm tm;
 
+	/* without TZ, glibc looks at the zone file again for each mktime(3), which libetpan's dates may use */
+	(void)setenv("TZ", ":/etc/localtime", 0);
 	tzset();
-	localtime_r(&now, &tm);		/* libetpan's dates use mktime: the zone file */
+	localtime_r(&now, &tm);
 	OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CONFIG, NULL);
 	(void)RAND_bytes(&c, 1);	/* may open a device on old kernels; OpenSSL reports a failure later itself */
 }

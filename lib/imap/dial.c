@@ -81,6 +81,10 @@ set_up(struct net *n, CURL *c, const char *url, char *message)
 	ok &= curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)n->p.timeout_ms) == CURLE_OK;
 	ok &= curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L) == CURLE_OK;
 	ok &= curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L) == CURLE_OK;
+#if LIBCURL_VERSION_NUM >= 0x075700
+	/* a look-up that hangs is left to hang in its thread: the process ends soon */
+	ok &= curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
+#endif
 	ok &= curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
 	ok &= curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, tick) == CURLE_OK;
 	ok &= curl_easy_setopt(c, CURLOPT_XFERINFODATA, n) == CURLE_OK;

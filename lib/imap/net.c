@@ -6,16 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <libetpan/mailstream.h>
 #include <openssl/err.h>
 
 #include "base/util.h"
 #include "imap/net_priv.h"
 
 #define TIMEOUT_MS	60000
-#define MAX_LITERAL	(UINT64_C(1) << 31)
 #define RATE		1024	/* bytes a second; less is a stall */
-#define STREAM_BUFFER	16384	/* mailstream moves the rest of its buffer for each line: no larger */
 
 int
 net_prepare(struct net **out, const struct net_params *p, struct err *err)
@@ -27,8 +24,6 @@ net_prepare(struct net **out, const struct net_params *p, struct err *err)
 	n->p = *p;
 	if (n->p.timeout_ms <= 0)
 		n->p.timeout_ms = TIMEOUT_MS;
-	if (n->p.max_literal == 0)
-		n->p.max_literal = MAX_LITERAL;
 	n->fd = n->watch_fd = -1;
 	trace_init(&n->trace);
 	snprintf(n->subject, sizeof n->subject, v6 ? "[%s]:%u" : "%s:%u", p->host, p->port);
@@ -241,7 +236,7 @@ account(struct net *n, const char *p, size_t len)
 			continue;
 		n->line_ms = n->literal_ms = 0;
 		n->literal_bytes = 0;
-		if (n->lines.literal > n->p.max_literal)
+		if (n->p.max_literal != 0 && n->lines.literal > n->p.max_literal)
 			return net_fail(n, ERR_PROTO, STAGE_NONE, false,
 			    "a literal of %llu bytes announced, %llu are allowed",
 			    (unsigned long long)n->lines.literal, (unsigned long long)n->p.max_literal);
@@ -382,89 +377,4 @@ uint64_t
 net_received(const struct net *n)
 {
 	return n->received;
-}
-
-/* --- libetpan's view --- */
-
-static ssize_t
-low_read(mailstream_low *low, void *buf, size_t size)
-{
-	/* Never 0: inside a literal libetpan 1.9.4 would ask again for ever. */
-	return net_read(low->data, buf, size);
-}
-
-static ssize_t
-low_write(mailstream_low *low, const void *buf, size_t size)
-{
-	return net_write(low->data, buf, size);
-}
-
-static int
-low_close(mailstream_low *low)
-{
-	(void)low;
-	return 0;
-}
-
-static int
-low_fd(mailstream_low *low)
-{
-	return net_fd(low->data);
-}
-
-static void
-low_free(mailstream_low *low)
-{
-	free(low);
-}
-
-static void
-low_cancel(mailstream_low *low)
-{
-	(void)low;
-}
-
-static struct mailstream_cancel *
-low_get_cancel(mailstream_low *low)
-{
-	(void)low;
-	return NULL;
-}
-
-static int
-low_no_idle(mailstream_low *low)
-{
-	(void)low;
-	return -1;
-}
-
-static carray *
-low_no_chain(mailstream_low *low)
-{
-	(void)low;
-	return NULL;
-}
-
-mailstream *
-net_stream(struct net *n)
-{
-	static mailstream_low_driver driver = {
-		.mailstream_read = low_read,
-		.mailstream_write = low_write,
-		.mailstream_close = low_close,
-		.mailstream_get_fd = low_fd,
-		.mailstream_free = low_free,
-		.mailstream_cancel = low_cancel,
-		.mailstream_get_cancel = low_get_cancel,
-		.mailstream_get_certificate_chain = low_no_chain,
-		.mailstream_setup_idle = low_no_idle,
-		.mailstream_unsetup_idle = low_no_idle,
-		.mailstream_interrupt_idle = low_no_idle,
-	};
-	mailstream_low *low = mailstream_low_new(n, &driver);
-	mailstream *s = low != NULL ? mailstream_new(low, STREAM_BUFFER) : NULL;
-
-	if (s == NULL)
-		util_no_memory();
-	return s;
 }

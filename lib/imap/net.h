@@ -5,7 +5,7 @@
  *	net_dial()	name, TCP, proxy; afterwards the process has one thread
  *	(cage_enter() goes here: nothing below opens a file or a socket)
  *	net_handshake()	TLS >= 1.2, SNI, chain and host name checked
- *	net_read(), net_write(), or net_stream() for libetpan
+ *	net_read(), net_write()
  *	net_free()
  *
  * Every wait has a deadline and watches one more descriptor (net_watch).
@@ -26,8 +26,6 @@
 #ifndef MSTOOLS_NET_H
 #define MSTOOLS_NET_H
 
-#include <libetpan/mailstream.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,7 +44,7 @@ struct net_params {
 	const char *proxy;	/* NULL or "": none; the environment is not looked at */
 	int	 family;	/* 0, 4 or 6 */
 	int	 timeout_ms;	/* for the dial as a whole, for the handshake as a whole, and T above; 0: 60 s */
-	uint64_t max_literal;	/* 0: 2^31 */
+	uint64_t max_literal;	/* 0: no limit here */
 };
 
 /* 0, or -1 with err set (ERR_CONFIG for a CA file that cannot be used).  *n is NULL on failure. */
@@ -85,12 +83,6 @@ bool	net_was_cut(const struct net *);
  * cb NULL: POLLHUP and POLLERR end the wait, events is ignored.  fd -1: none.
  */
 void	net_watch(struct net *, int fd, short events, int (*cb)(void *arg, short revents), void *arg);
-
-/*
- * A libetpan stream over the connection (16 KiB buffer), for mailimap_connect;
- * libetpan frees it, which does not free n: call net_free afterwards.
- */
-mailstream *net_stream(struct net *);
 
 /* The last bytes read, at most NET_TAIL, as they came; foreign, valid until the next read. */
 const char *net_tail(struct net *, size_t *len);
