@@ -86,7 +86,7 @@ struct session_range { uint32_t lo, hi; };	/* UIDs, lo <= hi */
 struct session_row {
 	uint32_t uid, flags;	/* enum session_flag */
 	int64_t	 date;		/* INTERNALDATE or DATE_NONE */
-	uint64_t size, msgid;	/* RFC822.SIZE, a hint; header_msgid, 0 = none */
+	uint64_t size, msgid;	/* RFC822.SIZE, a hint; header_msgid (asked for, or of a message), 0 = none */
 };
 
 enum session_folder_state {
@@ -167,7 +167,8 @@ struct session_ops {
 	/* from, subject: decoded UTF-8, never NULL */
 	void	(*header)(void *arg, uint32_t job, const struct session_row *, const char *from, const char *subject);
 	void	(*begin)(void *arg, uint32_t job, uint32_t uid, uint32_t slot);
-	void	(*message)(void *arg, uint32_t job, const struct session_message *);	/* the slot's fd is the caller's again */
+	/* fd is the slot's, and the caller's again. */
+	void	(*message)(void *arg, uint32_t job, int fd, const struct session_message *);
 	void	(*done)(void *arg, uint32_t job, const struct session_done *);
 };
 
