@@ -99,7 +99,8 @@ parser_new(void)
 	if (low == NULL || x->imap == NULL)
 		util_no_memory();
 	x->imap->imap_stream = mailstream_new(low, STREAM_BUFFER);
-	if (x->imap->imap_stream == NULL)
+	x->imap->imap_connection_info = mailimap_connection_info_new();	/* mailimap_connect would make it */
+	if (x->imap->imap_stream == NULL || x->imap->imap_connection_info == NULL)
 		util_no_memory();
 	x->imap->imap_tag = 1;
 	return x;
