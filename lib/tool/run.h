@@ -29,6 +29,7 @@
 #include "tool/fetch.h"
 #include "tool/link.h"
 #include "tool/ledger.h"
+#include "tool/place.h"
 #include "tool/slots.h"
 #include "tool/store.h"
 
@@ -47,6 +48,7 @@ struct box {
 	char	*name, *raw;		/* owned; UTF-8, and as the server spells it */
 	struct str subdir;
 	char	 delimiter;
+	uint32_t attrs;			/* enum folder_attr */
 	uint32_t uidvalidity, uidnext, messages;
 	struct state_gen gen;
 	struct commit_box where;
@@ -115,6 +117,7 @@ struct run {
 
 	struct box	**box;		/* owned */
 	size_t		 nbox;
+	struct strlist	 unusable;	/* folders asked for by name, and reported */
 	bool		 looked;	/* the folders are known */
 	uint32_t	 last_id;
 	struct task	*queue, **queue_tail;

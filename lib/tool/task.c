@@ -1,0 +1,333 @@
+/*
+ * task: who is asked what next.
+ *
+ * A lane has up to two tasks in flight, so that the server is never idle while
+ * an answer travels (one with --no-pipeline).  Tasks that follow from answers
+ * (checks, trials, what a lost lane left) come from the queue; new ones from the
+ * folders in their order, as many folders at a time as it takes to keep the
+ * lanes busy, and no more: each open one costs memory.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "tool/run.h"
+
+#define SLOTS_SPARE	1	/* more than the messages expected: a worker that waits for one has stopped reading */
+
+struct task *
+task_new(enum task_kind kind, struct box *b)
+{
+	struct task *t = xcalloc(1, sizeof *t);
+
+	t->kind = kind;
+	t->box = b;
+	if (b != NULL)
+		b->tasks++;
+	return t;
+}
+
+void
+task_free(struct task *t)
+{
+	if (t == NULL)
+		return;
+	if (t->box != NULL)
+		t->box->tasks--;
+	free(t->range);
+	free(t->answered);
+	free(t);
+}
+
+void
+task_ranges(struct task *t, const struct wire_range *range, size_t n)
+{
+	t->range = xreallocarray(t->range, n, sizeof *t->range);
+	memcpy(t->range, range, n * sizeof *range);
+	t->nrange = n;
+}
+
+void
+task_queue(struct run *r, struct task *t)
+{
+	t->next = NULL;
+	*r->queue_tail = t;
+	r->queue_tail = &t->next;
+}
+
+static struct task *
+dequeue(struct run *r)
+{
+	struct task *t = r->queue;
+
+	if (t == NULL)
+		return NULL;
+	if ((r->queue = t->next) == NULL)
+		r->queue_tail = &r->queue;
+	t->next = NULL;
+	return t;
+}
+
+static struct task *
+list_task(struct box *b)
+{
+	const struct wire_range *range;
+	size_t n = plan_look(b->plan, &range), k;
+	struct task *t;
+
+	if (b->listed == n)
+		return NULL;
+	k = plan_split(range + b->listed, n - b->listed);
+	t = task_new(TASK_LIST, b);
+	task_ranges(t, range + b->listed, k);
+	b->listed += k;
+	return t;
+}
+
+/* A batch of b, or NULL when there is none now. */
+static struct task *
+batch_task(struct box *b)
+{
+	struct plan_batch batch;
+	struct task *t;
+
+	if (plan_next(b->plan, &batch) != 1)
+		return NULL;
+	t = task_new(TASK_BATCH, b);
+	t->batch = batch.id;
+	t->alone = batch.alone;
+	t->retry = batch.retry;
+	t->count = batch.count;
+	if (batch.alone || batch.retry)
+		t->uid = batch.range[0].lo;
+	task_ranges(t, batch.range, batch.nrange);
+	return t;
+}
+
+/* The next task of b, which may plan its next window for it.  NULL: none now. */
+static struct task *
+box_task(struct run *r, struct box *b)
+{
+	struct err e = ERR_INIT;
+	struct task *t = NULL;
+
+	while (!r->over) {
+		if (b->phase == BOX_WAITS && box_plan(r, b, &e) == -1)
+			break;
+		if (b->phase == BOX_LISTS)
+			return list_task(b);
+		if (b->phase == BOX_DONE || (t = batch_task(b)) != NULL)
+			return t;
+		if (b->tasks > 0 || b->trials > 0)
+			return NULL;
+		if (box_window_end(r, b, &e) == -1)
+			break;
+	}
+	if (!r->over)
+		run_fatal(r, &e);
+	return NULL;
+}
+
+/* --max counts over all folders: the next may be planned when this one knows what it takes. */
+static bool
+must_wait(const struct run *r, const struct box *b)
+{
+	return (r->o->max != 0 || r->o->max_bytes != 0) && b->phase == BOX_LISTS;
+}
+
+static struct task *
+next_task(struct run *r)
+{
+	struct task *t = dequeue(r);
+	size_t i;
+
+	for (i = 0; i < r->nbox && t == NULL && !r->over; i++) {
+		if (r->box[i]->phase == BOX_DONE)
+			continue;
+		t = box_task(r, r->box[i]);
+		if (t == NULL && must_wait(r, r->box[i]))
+			break;
+	}
+	return t;
+}
+
+static uint32_t
+ask_of(const struct run *r, const struct task *t)
+{
+	switch (t->kind) {
+	case TASK_LIST:
+		return ASK_DATE | ASK_SIZE;
+	case TASK_BATCH:
+		return ASK_BODY | ASK_DATE | (r->o->keep_flags ? ASK_FLAGS : 0);
+	case TASK_BARE:
+	case TASK_PROBE:
+		return ASK_BODY;
+	default:
+		return 0;
+	}
+}
+
+static void
+send_fetch(struct run *r, int lane, const struct task *t)
+{
+	struct wire_fetch *w = (void *)r->packet;
+
+	memset(w, 0, sizeof *w);
+	w->ask = ask_of(r, t);
+	w->uidvalidity = t->box->uidvalidity;
+	w->nrange = (uint32_t)t->nrange;
+	memcpy(w->folder, t->box->raw, strlen(t->box->raw) + 1);
+	memcpy(w->range, t->range, t->nrange * sizeof *t->range);
+	wire_head(&w->head, WIRE_FETCH, sizeof *w + t->nrange * sizeof *t->range, t->id);
+	link_send(r->link, lane, w);
+}
+
+static bool
+has_bodies(const struct task *t)
+{
+	return t->kind == TASK_BATCH || t->kind == TASK_BARE || t->kind == TASK_PROBE;
+}
+
+/* Messages that may still come on the lane. */
+static unsigned
+expected(const struct lane_work *l)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < l->ntask; i++)
+		if (has_bodies(l->task[i]) && l->task[i]->count > l->task[i]->came)
+			n += l->task[i]->count - l->task[i]->came;
+	return n;
+}
+
+static void
+send_slots(struct run *r, int lane, uint32_t first, const int *fds, unsigned n)
+{
+	struct wire_slots w = { .first = first, .nslot = n };
+
+	wire_head(&w.head, WIRE_SLOTS, sizeof w, 0);
+	link_send_fds(r->link, lane, &w, fds, n);
+}
+
+/* Sends slots when the lane has less than half of what it should have. */
+static void
+top_up(struct run *r, int lane)
+{
+	unsigned want = expected(&r->lane[lane]), have = slots_with(r->slots, lane), n = 0;
+	struct err e = ERR_INIT;
+	int fds[SLOTS_LANE], slot, first = -1;
+
+	if (want == 0)
+		return;
+	want = want + SLOTS_SPARE < SLOTS_LANE ? want + SLOTS_SPARE : SLOTS_LANE;
+	if (have > want / 2)
+		return;
+	for (; have < want; have++) {
+		if ((slot = slots_give(r->slots, lane, &fds[n], &e)) == -1)
+			break;
+		if (first == -1)
+			first = slot;
+		n++;
+	}
+	if (n > 0)
+		send_slots(r, lane, (uint32_t)first, fds, n);
+	if (e.kind != ERR_NONE)
+		run_fatal(r, &e);
+}
+
+static void
+send_task(struct run *r, int lane, struct task *t)
+{
+	struct lane_work *l = &r->lane[lane];
+
+	l->task[l->ntask++] = t;
+	t->came = 0;
+	t->begun = false;
+	if (t->kind == TASK_LOOK) {
+		link_send(r->link, lane, r->packet);
+		return;
+	}
+	t->id = ++r->last_id;
+	log_v(3, "%s: task %u of kind %d to connection %d", t->box->name, t->id, (int)t->kind, lane);
+	send_fetch(r, lane, t);
+}
+
+static bool
+looking(const struct run *r)
+{
+	size_t i;
+
+	for (i = 0; i < LINK_LANES; i++)
+		if (r->lane[i].ntask > 0 && r->lane[i].task[0]->kind == TASK_LOOK)
+			return true;
+	return false;
+}
+
+static void
+feed_lane(struct run *r, int lane)
+{
+	unsigned limit = link_serial(r->link) ? 1 : RUN_IN_FLIGHT;
+	struct lane_work *l = &r->lane[lane];
+	struct task *t;
+
+	if (!r->looked) {
+		if (!looking(r))
+			send_task(r, lane, look_task(r));
+		return;
+	}
+	while (l->ntask < limit && (t = next_task(r)) != NULL)
+		send_task(r, lane, t);
+	top_up(r, lane);
+}
+
+void
+task_feed(struct run *r)
+{
+	int i;
+
+	for (i = 0; i < LINK_LANES && !r->over; i++)
+		if (r->lane[i].up)
+			feed_lane(r, i);
+}
+
+struct task *
+task_find(struct run *r, int lane, uint32_t id)
+{
+	struct lane_work *l = &r->lane[lane];
+	unsigned i;
+
+	for (i = 0; i < l->ntask; i++)
+		if (l->task[i]->id == id)
+			return l->task[i];
+	return NULL;
+}
+
+void
+task_take(struct run *r, int lane, struct task *t)
+{
+	struct lane_work *l = &r->lane[lane];
+	unsigned i;
+
+	for (i = 0; i < l->ntask; i++)
+		if (l->task[i] == t) {
+			l->ntask--;
+			memmove(&l->task[i], &l->task[i + 1], (l->ntask - i) * sizeof l->task[0]);
+			return;
+		}
+}
+
+bool
+task_idle(struct run *r)
+{
+	size_t i;
+
+	if (!r->looked || r->queue != NULL)
+		return false;
+	for (i = 0; i < LINK_LANES; i++)
+		if (r->lane[i].ntask > 0)
+			return false;
+	for (i = 0; i < r->nbox; i++)
+		if (r->box[i]->phase != BOX_DONE)
+			return false;
+	return true;
+}
