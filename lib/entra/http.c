@@ -203,7 +203,7 @@ failed(const struct exchange *x, CURLcode code, bool *reset, struct err *err)
 		if (mappings[i].code == code)
 			found = &mappings[i];
 	if (x->overflow)
-		return err_set(err, ERR_PROTO, STAGE_TOKEN, x->host, "the reply is longer than %d bytes",
+		return err_set(err, ERR_PROTO, STAGE_TOKEN, x->host, "the reply is larger than %d bytes",
 		    HTTP_REPLY_MAX);
 	m = refine(x, found, code);
 	*reset = m.reset;

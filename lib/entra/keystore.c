@@ -34,6 +34,7 @@ struct load {
 	const char *where;
 	const struct secret *pass;
 	bool	 asked;		/* for a pass phrase */
+	bool	 opened;	/* there is a loader for this kind of URI */
 	STACK_OF(X509) *certs;
 	EVP_PKEY *key;
 };
@@ -123,6 +124,7 @@ load_uri(struct load *l)
 	UI_METHOD *ui = asker();
 	OSSL_STORE_CTX *store = OSSL_STORE_open(l->where, ui, l, NULL, NULL);
 
+	l->opened = store != NULL;
 	if (store != NULL) {
 		take_all(l, store);
 		OSSL_STORE_close(store);
@@ -188,6 +190,7 @@ load_file(struct load *l, const char *path, struct err *err)
 		err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot read");
 		goto out;
 	}
+	l->opened = true;
 	if (data.len > 0)
 		load_memory(l, &data);
 	if (empty(l) && data.len > 0 && data.s[0] == 0x30 &&	/* DER: a SEQUENCE */
@@ -242,9 +245,12 @@ nothing_found(const struct load *l, struct err *err)
 	const char *what = "neither a certificate nor a private key";
 
 	if (l->asked && l->pass == NULL)
-		what = "it is encrypted: put the pass phrase into a file and name it by --cert-pass-file";
-	else if (l->asked)
+		return err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, l->where,
+		    "it is encrypted: put the pass phrase into a file and name it by --cert-pass-file");
+	if (l->asked)
 		what = "cannot decrypt it: is the pass phrase wrong?";
+	else if (!l->opened)
+		what = "no provider of OpenSSL opens this kind of URI (see openssl.cnf)";
 	return sslerr_set(err, ERR_CONFIG, STAGE_CREDENTIAL, l->where, what);
 }
 

@@ -10,9 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include <jansson.h>
-
 #include "base/util.h"
+#include "json.h"
 #include "reply.h"
 #include "source.h"
 
@@ -114,7 +113,7 @@ error_object(const json_t *j, const struct http_reply *r, const char *host, stru
 
 /* No JSON object, or one that is neither token nor error. */
 static int
-strange(const struct http_reply *r, const char *host, struct err *err)
+strange(const struct http_reply *r, bool json, const char *host, struct err *err)
 {
 	struct str s = STR_INIT;
 
@@ -130,12 +129,14 @@ strange(const struct http_reply *r, const char *host, struct err *err)
 	else if (r->status / 100 == 3)
 		err_set(err, ERR_PROTO, STAGE_TOKEN, host,
 		    "the token endpoint redirects (HTTP %ld), which is not followed", r->status);
+	else if (json)
+		err_set(err, ERR_PROTO, STAGE_TOKEN, host,
+		    "the reply has neither an error nor an access_token (HTTP %ld)", r->status);
 	else if (r->status / 100 == 2)	/* it might hold a token: not shown */
-		err_set(err, ERR_PROTO, STAGE_TOKEN, host,
-		    "the reply is not that of a token endpoint (HTTP %ld)", r->status);
+		err_set(err, ERR_PROTO, STAGE_TOKEN, host, "the reply is not JSON (HTTP %ld)", r->status);
 	else
-		err_set(err, ERR_PROTO, STAGE_TOKEN, host,
-		    "the reply is not that of a token endpoint (HTTP %ld: %s)", r->status, s.s);
+		err_set(err, ERR_PROTO, STAGE_TOKEN, host, "the reply is not JSON (HTTP %ld: %s)", r->status,
+		    s.s);
 	str_release(&s);
 	return -1;
 }
@@ -185,6 +186,7 @@ reply_token(const struct http_reply *r, const char *host, int64_t now, struct to
 	json_t *j = NULL;
 	int rv;
 
+	json_cleansing();
 	if (r->body.len > 0)
 		j = json_loadb(r->body.s, r->body.len, 0, NULL);
 	if (*field(j, "error") != '\0')
@@ -192,7 +194,7 @@ reply_token(const struct http_reply *r, const char *host, int64_t now, struct to
 	else if (r->status == 200 && *field(j, "access_token") != '\0')
 		rv = token_object(j, host, now, t, err);
 	else
-		rv = strange(r, host, err);
+		rv = strange(r, json_is_object(j), host, err);
 	json_decref(j);
 	return rv;
 }
