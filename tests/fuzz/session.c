@@ -85,11 +85,12 @@ on_begin(void *arg, uint32_t job, uint32_t uid, uint32_t slot)
 }
 
 static void
-on_message(void *arg, uint32_t job, const struct session_message *m)
+on_message(void *arg, uint32_t job, int fd, const struct session_message *m)
 {
 	struct fuzz *f = arg;
 
 	(void)job;
+	close(fd);
 	must(m->slot < f->slots);
 }
 
