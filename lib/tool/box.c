@@ -152,6 +152,14 @@ box_plan(struct run *r, struct box *b, struct err *err)
 	return box_ready(r, b, err);
 }
 
+bool
+box_listed(const struct box *b)
+{
+	const struct wire_range *range;
+
+	return b->listed == plan_look(b->plan, &range);
+}
+
 struct put_skip {
 	struct state *state;
 	int64_t	 gen;
@@ -199,6 +207,8 @@ box_ready(struct run *r, struct box *b, struct err *err)
 	plan_total(b->plan, &messages, &bytes);
 	r->max_left = minus(r->max_left, messages);
 	r->bytes_left = minus(r->bytes_left, bytes);
+	b->new_messages += messages;
+	b->new_bytes += bytes;
 	r->total += messages;
 	r->total_bytes += bytes;
 	progress_total(r->total, r->total_bytes);
@@ -217,26 +227,39 @@ box_done_uid(struct run *r, struct box *b, uint32_t uid)
 	commit_settle(r->commit, b->gen.id, b->gen.settled, b->uidnext);
 }
 
+/* A folder that is done with has its UIDNEXT noted, so that one that goes back is seen. */
+static void
+settle_window(struct run *r, struct box *b, bool last)
+{
+	uint32_t settled = plan_settled(b->plan);
+
+	if (settled > b->gen.settled)
+		b->gen.settled = settled;
+	else if (!last || b->uidnext <= b->gen.uidnext)
+		return;
+	commit_settle(r->commit, b->gen.id, b->gen.settled, b->uidnext);
+}
+
 int
 box_window_end(struct run *r, struct box *b, struct err *err)
 {
-	uint32_t settled = plan_settled(b->plan);
-	bool done = plan_cut(b->plan) || settled < b->window || b->window == b->uidnext;
+	bool last = plan_cut(b->plan) || b->window == b->uidnext;
 	uint64_t messages, bytes;
 
-	if (!r->o->dry_run && record_skips(r, b, err) == -1)
-		return -1;
-	if (settled > b->gen.settled || (done && b->uidnext > b->gen.uidnext)) {
-		b->gen.settled = settled > b->gen.settled ? settled : b->gen.settled;
-		if (!r->o->dry_run)
-			commit_settle(r->commit, b->gen.id, b->gen.settled, b->uidnext);
+	if (r->o->dry_run) {
+		b->gen.settled = b->window;
+	} else {
+		last = last || plan_settled(b->plan) < b->window;
+		if (record_skips(r, b, err) == -1)
+			return -1;
+		settle_window(r, b, last);
 	}
 	plan_total(b->plan, &messages, &bytes);
 	if (messages < b->span / 16 && b->span <= UINT32_MAX / 8)
 		b->span *= 4;	/* sparse UIDs */
 	plan_free(b->plan);
 	b->plan = NULL;
-	b->phase = done ? BOX_DONE : BOX_WAITS;
+	b->phase = last ? BOX_DONE : BOX_WAITS;
 	return 0;
 }
 

@@ -298,8 +298,11 @@ int
 commit_finish(struct commit *c, struct err *err)
 {
 	struct err e = ERR_INIT;
-	int rc = commit_group(c, err);
+	int rc;
 
+	if (c->broken)
+		return 0;	/* it has been told */
+	rc = commit_group(c, err);
 	if (c->broken || !c->placed)
 		return rc;
 	if (state_finish(c->state, !c->mute, &e) != STATE_OK) {

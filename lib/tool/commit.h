@@ -91,7 +91,11 @@ void	commit_settle(struct commit *, int64_t gen, uint32_t settled, uint32_t uidn
 int	commit_due(const struct commit *);
 /* Commits what is in hand, steps 1 to 5.  0; -1: nothing more may be added, only commit_free. */
 int	commit_group(struct commit *, struct err *);
-/* commit_group, and the transaction that closes a run that fetched. */
+/*
+ * commit_group, and the transaction that closes a run that fetched.  After a
+ * commit_group that failed in steps 1 to 4 it does nothing; after one that
+ * failed in step 5, what has come since is committed, its receipts stay owed.
+ */
 int	commit_finish(struct commit *, struct err *);
 
 /* Called with the slot number of each file that has left the stage. */

@@ -247,6 +247,7 @@ lost(struct link *l, int i, const struct crew_event *cev, struct link_event *ev,
 	struct verdict v = { .again = false };
 
 	ev->asked = lane->drop;
+	ev->loss = cev->signal != 0 ? LOST_OTHER : (enum session_loss)cev->fail.loss;
 	crew_lost_err(cev, &ev->why);
 	if (!lane->drop) {
 		v = loss_judge(&l->loss, &lane->is, cev, &ev->why);

@@ -60,8 +60,10 @@ struct box {
 	size_t	 listed;		/* ranges of plan_look that have been asked for */
 	unsigned tasks;			/* of the window: queued or in flight */
 	unsigned trials;		/* messages on trial (poison.c) */
+	uint64_t new_messages, new_bytes;	/* chosen, as the server estimates them */
+	uint32_t stuck_uid;		/* the first that was missing when a connection broke last */
+	unsigned stuck;			/* so many times in a row the same */
 	uint32_t good;			/* a UID whose body came whole: what a probe asks for; 0 none yet */
-	uint64_t fetched;		/* messages of this run */
 };
 
 enum task_kind {
@@ -122,6 +124,7 @@ struct run {
 	uint32_t	 last_id;
 	struct task	*queue, **queue_tail;
 	struct lane_work lane[LINK_LANES];
+	unsigned	 lanes_wanted;	/* so many were worth starting; some may have been given up since */
 	struct trial	*trials;
 	uint64_t	 max_left, bytes_left;	/* of --max, --max-bytes */
 	uint64_t	 total, total_bytes;	/* planned so far: for the progress line */
@@ -144,6 +147,8 @@ struct box *box_new(const struct wire_folder *);
 void	box_free(struct box *);
 /* Plans the next window: BOX_LISTS, BOX_FETCHES, or BOX_DONE if there is none.  0, or -1 with err set. */
 int	box_plan(struct run *r, struct box *, struct err *);
+/* Have all ranges of the window been asked for? */
+bool	box_listed(const struct box *);
 /* Everything is listed: decides.  0 or -1. */
 int	box_ready(struct run *r, struct box *, struct err *);
 /* Nothing of the window is left to do: settles it.  0 or -1. */
@@ -174,15 +179,15 @@ void	task_lanes(struct run *r);
 void	deliver_event(struct run *r, const struct link_event *);
 
 /* --- poison.c --- */
-/* The UIDs of t's batch that did not come, though the server has them (text: what it said). */
-void	poison_suspect(struct run *r, struct task *, const char *why);
-/* A task for one UID alone failed: the next step of its trial. */
+/* A task for one UID alone (TASK_BATCH, its TASK_CHECK, or TASK_BARE) failed: the next step of its trial. */
 void	poison_failed(struct run *r, struct task *, const char *why);
+/* uid of a retry is gone from the server: nothing to try any more. */
+void	poison_gone(struct run *r, const struct box *, uint32_t uid);
 /* A body came whole: proof that the server answers; and uid itself is innocent. */
-void	poison_proof(struct run *r, struct box *, uint32_t uid);
+void	poison_proof(struct run *r, const struct box *, uint32_t uid);
 /* Nothing else is left to do: asks for proof of what is still on trial.  True if something was queued. */
 bool	poison_probe(struct run *r);
-/* The probe failed: the server is ill, nothing is quarantined. */
+/* The probe failed, or there is nothing to probe: the server is ill, nothing is quarantined. */
 void	poison_ill(struct run *r, const char *why);
 void	poison_free(struct run *r);
 

@@ -116,7 +116,7 @@ box_task(struct run *r, struct box *b)
 			break;
 		if (b->phase == BOX_LISTS)
 			return list_task(b);
-		if (b->phase == BOX_DONE || (t = batch_task(b)) != NULL)
+		if (b->phase == BOX_DONE || (!r->o->dry_run && (t = batch_task(b)) != NULL))
 			return t;
 		if (b->tasks > 0 || b->trials > 0)
 			return NULL;
@@ -280,14 +280,49 @@ feed_lane(struct run *r, int lane)
 	top_up(r, lane);
 }
 
-void
-task_feed(struct run *r)
+static bool
+nothing_out(const struct run *r)
+{
+	size_t i;
+
+	if (!r->looked || r->queue != NULL)
+		return false;
+	for (i = 0; i < LINK_LANES; i++)
+		if (r->lane[i].ntask > 0)
+			return false;
+	return true;
+}
+
+static bool
+any_up(const struct run *r)
+{
+	int i;
+
+	for (i = 0; i < LINK_LANES; i++)
+		if (r->lane[i].up)
+			return true;
+	return false;
+}
+
+static void
+feed_all(struct run *r)
 {
 	int i;
 
 	for (i = 0; i < LINK_LANES && !r->over; i++)
 		if (r->lane[i].up)
 			feed_lane(r, i);
+}
+
+void
+task_feed(struct run *r)
+{
+	feed_all(r);
+	/* Only messages on trial are left: they need proof, or go back to where they were. */
+	while (!r->over && r->trials != NULL && nothing_out(r) && any_up(r)) {
+		poison_probe(r);
+		feed_all(r);
+	}
 }
 
 struct task *
@@ -321,13 +356,39 @@ task_idle(struct run *r)
 {
 	size_t i;
 
-	if (!r->looked || r->queue != NULL)
+	if (!nothing_out(r))
 		return false;
-	for (i = 0; i < LINK_LANES; i++)
-		if (r->lane[i].ntask > 0)
-			return false;
 	for (i = 0; i < r->nbox; i++)
 		if (r->box[i]->phase != BOX_DONE)
 			return false;
 	return true;
+}
+
+void
+task_lanes(struct run *r)
+{
+	unsigned want = 1, worth;
+	struct err e = ERR_INIT;
+	size_t i;
+
+	for (i = 0; i < r->nbox; i++) {
+		if (r->box[i]->phase != BOX_FETCHES)
+			continue;
+		worth = plan_worth(r->box[i]->plan, r->o->connections);
+		if (worth > want)
+			want = worth;
+	}
+	if (r->lanes_wanted >= want)
+		return;
+	r->lanes_wanted = want;
+	for (i = 0; i < r->nbox; i++)
+		if (r->box[i]->plan != NULL)
+			plan_workers(r->box[i]->plan, want);
+	while ((unsigned)link_count(r->link) < want) {
+		log_v(1, "one more connection");
+		if (link_add(r->link, &e) == -1) {
+			run_fatal(r, &e);
+			return;
+		}
+	}
 }
