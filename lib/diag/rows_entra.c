@@ -266,33 +266,13 @@ static const struct diag_row rows[] = {
 },
 {
 	.stages = TOKEN, .pattern = "AADSTS50034|AADSTS50053|AADSTS50055|AADSTS50056|AADSTS50057|AADSTS50076|AADSTS50079|"
-	    "AADSTS50126|AADSTS50158|AADSTS50058",
+	    "AADSTS50126|AADSTS50158|AADSTS50058|AADSTS700082|AADSTS70008|AADSTS50173|AADSTS70043",
 	.sample = "invalid_grant: AADSTS50126: Error validating credentials due to invalid username or password",
 	.cause = {
 		{ .cause = "this is about a person's sign-in (unknown, locked, password, second factor), not about an app",
-		  .tell = "--grant or --login is in use",
-		  .cure = "sign in again with mstoken --login, or use the app's own credential "
-		    "(client-secret-file or cert), which knows no password and no second factor" },
-	},
-},
-{
-	.stages = TOKEN, .pattern = "AADSTS700082|AADSTS70008|AADSTS50173|AADSTS700084|AADSTS70043|AADSTS50089|AADSTS70000|"
-	    "AADSTS54005|AADSTS9002313*refresh|no sign-in is stored|not signed in",
-	.sample = "invalid_grant: AADSTS700082: The refresh token has expired due to inactivity",
-	.cause = {
-		{ .cause = "the stored sign-in is no longer good: 90 days without use, a changed password, or revoked by "
-		    "an administrator",
-		  .cure = "sign in once more:\n\t{mstoken} --login" },
-	},
-},
-{
-	.stages = TOKEN, .pattern = "authorization_pending|authorization_declined|expired_token|bad_verification_code|"
-	    "AADSTS70016|AADSTS70018|AADSTS70019|AADSTS70020",
-	.sample = "expired_token: AADSTS70020: The provided value for the input parameter 'device_code' is not valid. "
-	    "This device code has expired",
-	.cause = {
-		{ .cause = "the code was not entered in time (15 minutes), or the sign-in was declined",
-		  .cure = "again:\n\t{mstoken} --login" },
+		  .tell = "mstoken never asks so; it comes from another program behind token-cmd",
+		  .cure = "use the app's own credential with mstoken (client-secret-file, or cert and key), which knows no "
+		    "password and no second factor" },
 	},
 },
 {
