@@ -9,6 +9,7 @@ import crypto from 'crypto';
 import fs from 'fs';
 import https from 'https';
 import { Provider } from 'oidc-provider';
+import { logRequest } from './lib/request-log.js';
 
 const [dir, port] = [process.argv[2], Number(process.argv[3])];
 const env = process.env;
@@ -122,31 +123,6 @@ makeProvider()
 	return provider;
 }
 
-/* The body as it came, but for the values that prove who asks: only their length. */
-function
-masked(body)
-{
-	return body.replace(/(^|&)(client_secret|client_assertion)=([^&]*)/g,
-	    (all, sep, name, value) => `${sep}${name}=<${decodeURIComponent(value).length}>`);
-}
-
-/*
- * One line in access.log for a request that has been answered; the assertion,
- * if there was one, is a line of assertions.log.
- */
-function
-logRequest(req, status, body)
-{
-	const assertion = /(?:^|&)client_assertion=([^&]*)/.exec(body);
-	const authorization = req.headers.authorization === undefined ? '-' : 'yes';
-
-	if (assertion)
-		fs.appendFileSync(`${dir}/assertions.log`, `${decodeURIComponent(assertion[1])}\n`);
-	fs.appendFileSync(`${dir}/access.log`, `${new Date().toISOString()} ${req.method} ${req.url} ${status} ` +
-	    `type=${req.headers['content-type'] || '-'} authorization=${authorization} ` +
-	    `agent=${req.headers['user-agent'] || '-'} ${masked(body)}\n`);
-}
-
 /*
  * Wraps a handler: notes what is pushed into the request without making it
  * flow (the provider reads it later).  A delay (STAND_ISSUER_DELAY,
@@ -167,7 +143,8 @@ logged(handle)
 				chunks.push(Buffer.from(chunk));
 			return push.call(req, chunk, encoding);
 		};
-		res.on('finish', () => logRequest(req, res.statusCode, Buffer.concat(chunks).toString('latin1')));
+		res.on('finish', () => logRequest(`${dir}/access.log`, `${dir}/assertions.log`, req, res.statusCode,
+		    Buffer.concat(chunks).toString('latin1')));
 		setTimeout(() => handle(req, res), Number(env.STAND_ISSUER_DELAY || 0));
 	};
 }
