@@ -34,7 +34,8 @@ next(void) /* splitmix64 */
 static double
 normal(void) /* Box-Muller */
 {
-	double u = (double)(next() >> 11) / 9007199254740992.0, v = (double)(next() >> 11) / 9007199254740992.0;
+	double u = (double)(next() >> 11) / 9007199254740992.0,
+	       v = (double)(next() >> 11) / 9007199254740992.0;
 
 	return sqrt(-2 * log(u + 1e-300)) * cos(6.283185307179586 * v);
 }
@@ -57,9 +58,9 @@ size_of(const char *kind, long i)
 static void
 words(FILE *f, size_t n)
 {
-	static const char *const w[] = { "the", "invoice", "of", "and", "meeting", "to", "in", "that", "schedule", "for",
-		"attached", "review", "it", "was", "delivery", "with", "Gr\xc3\xbc\xc3\x9f", "customer", "be", "deadline",
-		"project", "by", "not", "regards" };
+	static const char *const w[] = { "the", "invoice", "of", "and", "meeting", "to", "in", "that",
+		"schedule", "for", "attached", "review", "it", "was", "delivery", "with",
+		"Gr\xc3\xbc\xc3\x9f", "customer", "be", "deadline", "project", "by", "not", "regards" };
 	size_t column = 0, done = 0;
 
 	while (done < n) {
@@ -100,21 +101,24 @@ message(FILE *f, const char *kind, long i, time_t date, size_t size)
 	uint64_t id = next();
 
 	strftime(day, sizeof(day), "%a, %d %b %Y %H:%M:%S +0000", gmtime(&date));
-	fprintf(f, "Return-Path: <bounce-%016llx@lists.example.net>\nReceived: from mx%ld.example.net (192.0.2.%ld)\n\tby "
-	           "mail.example.org with ESMTPS id %08llX;\n\t%s\n",
+	fprintf(f,
+	    "Return-Path: <bounce-%016llx@lists.example.net>\nReceived: from mx%ld.example.net (192.0.2.%ld)\n\tby "
+	    "mail.example.org with ESMTPS id %08llX;\n\t%s\n",
 	    (unsigned long long)id, i % 7, i % 250 + 1, (unsigned long long)(id >> 32), day);
-	fprintf(f, "From: Sender %ld <sender%ld@example.net>\nTo: <user@example.org>\nSubject: %s %ld\nDate: %s\n"
-	           "Message-ID: <%016llx.%ld@example.net>\nMIME-Version: 1.0\n",
+	fprintf(f,
+	    "From: Sender %ld <sender%ld@example.net>\nTo: <user@example.org>\nSubject: %s %ld\nDate: %s\n"
+	    "Message-ID: <%016llx.%ld@example.net>\nMIME-Version: 1.0\n",
 	    i % 500, i % 500, kind, i, day, (unsigned long long)id, i);
 	if (size < 4000) {
 		fputs("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n", f);
 		words(f, size > 700 ? size - 700 : 40);
 		return;
 	}
-	fprintf(f, "Content-Type: multipart/mixed; boundary=\"=_%08llx\"\n\n--=_%08llx\n\n", (unsigned long long)id >> 32,
-	    (unsigned long long)id >> 32);
+	fprintf(f, "Content-Type: multipart/mixed; boundary=\"=_%08llx\"\n\n--=_%08llx\n\n",
+	    (unsigned long long)id >> 32, (unsigned long long)id >> 32);
 	words(f, size / 4 > 3000 ? 3000 : size / 4);
-	fprintf(f, "--=_%08llx\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n",
+	fprintf(f,
+	    "--=_%08llx\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\n",
 	    (unsigned long long)id >> 32);
 	base64_lines(f, size - (size / 4 > 3000 ? 3000 : size / 4));
 	fprintf(f, "--=_%08llx--\n", (unsigned long long)id >> 32);

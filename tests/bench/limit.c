@@ -163,6 +163,7 @@ main(int argc, char **argv)
 		return tls(argv + 2);
 	if (argc == 5 && strcmp(argv[1], "write") == 0)
 		return write_files(argv + 2);
-	fprintf(stderr, "usage: limit tls PORT USER PASSWORD CA_FILE | limit write DIR SIZES none|each|group\n");
+	fprintf(stderr,
+	    "usage: limit tls PORT USER PASSWORD CA_FILE | limit write DIR SIZES none|each|group\n");
 	return 64;
 }

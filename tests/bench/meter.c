@@ -94,7 +94,7 @@ main(int argc, char **argv)
 	}
 	fprintf(out, "wall %.3f cpu %.3f rss %ld status %d\n", start,
 	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
-	        (double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6,
+		(double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6,
 	    peak, status);
 	return fclose(out) == 0 ? status : 74;
 }

@@ -130,7 +130,7 @@ take(struct conn *c, int i)
 			c->flights += c->answered;
 			c->answered = false;
 		}
-		*k = (struct chunk) { .due = t + half_rtt, .len = (size_t)n };
+		*k = (struct chunk){ .due = t + half_rtt, .len = (size_t)n };
 		*(s->first == NULL ? &s->first : &s->last->next) = k;
 		s->last = k;
 		s->queued += (size_t)n;
@@ -178,7 +178,10 @@ accept_one(int lfd, int target, int ep)
 		return;
 	}
 	c = calloc(1, sizeof(*c));
-	*c = (struct conn) { .side = { { .fd = fd }, { .fd = to } }, .born = now_ns(), .answered = true, .next = conns };
+	*c = (struct conn){ .side = { { .fd = fd }, { .fd = to } },
+		.born = now_ns(),
+		.answered = true,
+		.next = conns };
 	conns = c;
 	for (int i = 0; i < 2; i++) {
 		struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET };

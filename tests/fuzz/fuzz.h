@@ -10,10 +10,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 /* A promise of a header that must hold for every input. */
-#define must(cond)                                                                                                               \
-	do {                                                                                                                     \
-		if (!(cond))                                                                                                     \
-			abort();                                                                                                 \
+#define must(cond) \
+	do { \
+		if (!(cond)) \
+			abort(); \
 	} while (0)
 
 #endif

@@ -6,8 +6,12 @@
 static void
 again(const struct receipt_line *l)
 {
-	struct receipt r = { .user = l->user, .folder = l->folder, .uidvalidity = l->uidvalidity, .uid = l->uid,
-		.date = l->has_date ? l->date : INT64_MIN, .path = "/p" };
+	struct receipt r = { .user = l->user,
+		.folder = l->folder,
+		.uidvalidity = l->uidvalidity,
+		.uid = l->uid,
+		.date = l->has_date ? l->date : INT64_MIN,
+		.path = "/p" };
 	struct receipt_line back;
 	struct str line = STR_INIT;
 	struct err err = ERR_INIT;
@@ -17,7 +21,8 @@ again(const struct receipt_line *l)
 	must(memchr(line.s, '\n', line.len) == line.s + line.len - 1);
 	if (line.len <= RECEIPT_LINE_MAX) {
 		must(receipt_parse(line.s, line.len - 1, &back, &err) == 0);
-		must(back.kind == LINE_RECEIPT && strcmp(back.user, r.user) == 0 && strcmp(back.folder, r.folder) == 0);
+		must(back.kind == LINE_RECEIPT && strcmp(back.user, r.user) == 0 &&
+		    strcmp(back.folder, r.folder) == 0);
 		must(back.uid == r.uid && back.uidvalidity == r.uidvalidity);
 	}
 	str_release(&line);

@@ -12,7 +12,7 @@
 #include "imap/session.h"
 
 struct fuzz {
-	unsigned slots, free;	/* given out; still to give */
+	unsigned slots, free; /* given out; still to give */
 	unsigned done;
 };
 
@@ -103,8 +103,8 @@ on_done(void *arg, uint32_t job, const struct session_done *d)
 	must(++f->done <= 6); /* each job is done once */
 }
 
-static const struct session_ops ops = { on_write, on_slot, on_unslot, on_online, on_folder, on_rows, on_uids, on_header,
-	on_begin, on_message, on_done };
+static const struct session_ops ops = { on_write, on_slot, on_unslot, on_online, on_folder, on_rows, on_uids,
+	on_header, on_begin, on_message, on_done };
 
 static void
 ask(struct session *s)
@@ -112,14 +112,33 @@ ask(struct session *s)
 	static const struct session_range all = { 1, 4000 };
 	static const char pattern[] = "*";
 	const struct session_job job[] = {
-		{ .kind = JOB_LOOK, .id = 1, .patterns = pattern, .patterns_len = sizeof(pattern), .npattern = 1 },
-		{ .kind = JOB_FETCH, .id = 2, .uidvalidity = 0, .ask = ASK_FLAGS | ASK_DATE | ASK_SIZE | ASK_MSGID,
-		    .folder = "INBOX", .range = &all, .nrange = 1 },
-		{ .kind = JOB_FETCH, .id = 3, .ask = ASK_FLAGS | ASK_DATE | ASK_SIZE | ASK_BODY, .folder = "INBOX",
-		    .range = &all, .nrange = 1 },
+		{ .kind = JOB_LOOK,
+		    .id = 1,
+		    .patterns = pattern,
+		    .patterns_len = sizeof(pattern),
+		    .npattern = 1 },
+		{ .kind = JOB_FETCH,
+		    .id = 2,
+		    .uidvalidity = 0,
+		    .ask = ASK_FLAGS | ASK_DATE | ASK_SIZE | ASK_MSGID,
+		    .folder = "INBOX",
+		    .range = &all,
+		    .nrange = 1 },
+		{ .kind = JOB_FETCH,
+		    .id = 3,
+		    .ask = ASK_FLAGS | ASK_DATE | ASK_SIZE | ASK_BODY,
+		    .folder = "INBOX",
+		    .range = &all,
+		    .nrange = 1 },
 		{ .kind = JOB_SEARCH, .id = 4, .folder = "INBOX", .criteria = "ALL" },
 		{ .kind = JOB_STORE, .id = 5, .folder = "INBOX", .add = MF_SEEN, .range = &all, .nrange = 1 },
-		{ .kind = JOB_MOVE, .id = 6, .folder = "INBOX", .target = "Done", .how = MOVE_MOVE, .range = &all, .nrange = 1 },
+		{ .kind = JOB_MOVE,
+		    .id = 6,
+		    .folder = "INBOX",
+		    .target = "Done",
+		    .how = MOVE_MOVE,
+		    .range = &all,
+		    .nrange = 1 },
 	};
 
 	for (size_t i = 0; i < sizeof(job) / sizeof(job[0]); i++)
