@@ -2,18 +2,19 @@
 #
 #	make			build/bin/*, build/libexec/msworker
 #	make install		PREFIX=/usr/local, DESTDIR=
-#	make check		everything the tests say, here and under sanitizers
-#	make lint		formatting, headers, shell, manual pages, both compilers
 #	make demo		a mailbox, an issuer and the programs, on this machine alone
-#	make bench bench-quick fault fuzz interop coverage
+#	make check		all tests, and most of them once more under sanitizers
+#	make lint		format, headers, shell, manual pages; both compilers, warnings are errors
+#	make format		clang-format over everything
+#	make fuzz fault interop coverage bench-quick bench
 #
 # BUILD=dir builds elsewhere, SAN=1 with the sanitizers (in dir-san), NO_CAGE=1
 # without the worker's system call filter, for valgrind (in dir-nocage).
-# LOOSE=1 goes on without the objects that do not compile.
+# LOOSE=1 goes on without the objects that do not compile.  V=1 shows commands.
 
 VERSION	= 1.0
 PREFIX	?= /usr/local
-CFLAGS	?= -O2 -g
+CFLAGS	?= $(if $(SAN),-O1,-O2) -g
 BUILD	?= build
 bindir	= $(PREFIX)/bin
 libexecdir = $(PREFIX)/libexec/mstools
@@ -53,31 +54,104 @@ all: $(LIB) $(BINS) $(WORKER)
 
 tests: all $(UNIT)
 
+Q	= $(if $(V),,@)
+SAY	= $(if $(V),@:,@printf '  %-4s %s\n')
+
 $(LIB): $(LIBOBJ)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $(if $(LOOSE),$$(ls $(LIBOBJ) 2>/dev/null),$(LIBOBJ))
+	$(SAY) AR $@
+	$(Q)$(AR) rcs $@ $(if $(LOOSE),$$(ls $(LIBOBJ) 2>/dev/null),$(LIBOBJ))
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(if $(LOOSE),-)$(COMPILE) -c -o $@ $<
+	$(SAY) CC $<
+	$(if $(LOOSE),-)$(Q)$(COMPILE) -c -o $@ $<
+
+define program
+	@mkdir -p $(@D)
+	$(SAY) LD $@
+	$(Q)$(LINK) -o $@ $< $(LIB) $(LIBS)
+endef
 
 $(B)/bin/%: $(B)/obj/cmd/%.o $(LIB)
-	@mkdir -p $(@D)
-	$(LINK) -o $@ $< $(LIB) $(LIBS)
+	$(program)
 
 $(B)/libexec/%: $(B)/obj/cmd/%.o $(LIB)
-	@mkdir -p $(@D)
-	$(LINK) -o $@ $< $(LIB) $(LIBS)
+	$(program)
 
 $(B)/tests/unit/%.t: $(B)/obj/tests/unit/%.o $(LIB)
-	@mkdir -p $(@D)
-	$(LINK) -o $@ $< $(LIB) $(LIBS)
+	$(program)
+
+SCRIPTS	= mscheck msgrant msfilter msfleet
+
+install: all
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(compdir) \
+	    $(addprefix $(DESTDIR)$(mandir)/man,1 5 7)
+	install -m 755 $(BINS) $(addprefix scripts/,$(SCRIPTS)) $(DESTDIR)$(bindir)
+	install -m 755 $(WORKER) $(DESTDIR)$(libexecdir)
+	for s in 1 5 7; do \
+		install -m 644 man/*.$$s $(DESTDIR)$(mandir)/man$$s || exit 1; \
+	done
+	install -m 644 scripts/completion $(DESTDIR)$(compdir)/mstoken
+	for p in msfetch msmark msls; do ln -sf mstoken $(DESTDIR)$(compdir)/$$p || exit 1; done
+
+# Every run of the tests, plain and sanitized, is one run of prove, so that its
+# last line and its status speak for all.
+JOBS	?= $(shell nproc)
+SANB	= $(BUILD)-san
+TOOL_TESTS = $(wildcard tests/tool/*.t)
+# Not a second time: what looks at system calls, sizes of processes or the cage, or only at scripts and pages.
+NOT_SAN	= manual stand
+SAN_TOOL_TESTS = $(filter-out $(patsubst %,$(SANB)/tests/tool/%.t,$(NOT_SAN)),$(addprefix $(SANB)/,$(TOOL_TESTS)))
+SAN_UNIT = $(patsubst $(BUILD)/%,$(SANB)/%,$(UNIT))
+
+check:
+	scripts/deps test
+	$(MAKE) -j$(JOBS) SAN= NO_CAGE= tests
+	$(MAKE) -j$(JOBS) SAN=1 NO_CAGE= tests
+	mkdir -p $(SANB)/tests/tool
+	ln -sf $(addprefix $(CURDIR)/,$(TOOL_TESTS)) $(SANB)/tests/tool
+	BUILD=$(BUILD) prove -j2 --exec tests/one $(TOOL_TESTS) $(SAN_TOOL_TESTS) $(UNIT) $(SAN_UNIT)
+
+demo:
+	scripts/deps test
+	$(MAKE) all
+	BUILD=$(BUILD) scripts/demo
+
+LINT_C	= $(sort $(wildcard lib/*/*.[ch] cmd/*.[ch] tests/*/*.[ch]))
+LINT_SH	= $(filter-out %.md %.json,$(sort $(wildcard scripts/* tests/one tests/*/run tests/tool/*.t tests/lib/sh .ci/run))) \
+	$(shell grep -lE '^\#!/bin/sh' tests/*/* 2>/dev/null)
+
+lint:
+	scripts/deps lint
+	clang-format --dry-run -Werror $(LINT_C)
+	shellcheck $(sort $(LINT_SH))
+	mandoc -Tlint -Wwarning man/*
+	for h in $(wildcard lib/*/*.h); do \
+		$(CC) $(P_CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -x c $$h || exit 1; \
+	done
+	for cc in gcc clang; do \
+		$(MAKE) -j$(JOBS) BUILD=$(BUILD)/lint-$$cc CC=$$cc WERROR=-Werror SAN= NO_CAGE= tests || exit 1; \
+	done
+
+format:
+	clang-format -i $(LINT_C)
+
+fuzz fault interop coverage bench:
+	scripts/deps $(subst fault,test,$@)
+	$(MAKE) -j$(JOBS) all
+	BUILD=$(B) tests/$@/run $(if $(filter bench,$@),full)
+
+bench-quick:
+	scripts/deps bench
+	$(MAKE) -j$(JOBS) all
+	BUILD=$(B) tests/bench/run quick
 
 clean:
 	rm -rf $(BUILD) $(BUILD)-san $(BUILD)-nocage
 
-.PHONY: all tests clean
+.PHONY: all tests install check demo lint format fuzz fault interop coverage bench bench-quick clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 
