@@ -63,7 +63,6 @@ class Scenario {
 		this.mailbox = mailbox;
 		this.rules = [];
 		this.scripts = [];	/* { connection: number or 0 for every, lines: [[kind, text]] } */
-		this.counts = {};
 		this.refused = new Set();	/* digests of tokens */
 		this.seen = new Set();
 		this.set = {
@@ -78,7 +77,7 @@ class Scenario {
 	add(line)
 	{
 		const script = /^([CS]):\s?(.*)$/.exec(line) || /^(!)\s*(.*)$/.exec(line);
-		const rule = /^on\s+(.+?)(?:\s+#(\d+)(-(\d+)?|\+)?)?\s*:\s*(.*)$/.exec(line);
+		const rule = /^on\s+(\/.+?\/|[^/#:]+?)(?:\s+#(\d+)(-(\d+)?|\+)?)?\s*:\s*(.*)$/.exec(line);
 		const [verb, ...rest] = words(line);
 
 		if (script)
@@ -104,16 +103,18 @@ class Scenario {
 		const open = !first || more === '+' || more === '-';
 
 		this.rules.push({
-			event: event.toUpperCase(), from, to: open ? Infinity : Number(last || from),
+			event: event.startsWith('/') ? event : event.toUpperCase(), count: 0, from, to: open ? Infinity : Number(last || from),
 			actions: actions.split(/\s*;\s*/).filter((a) => a),
 		});
 	}
 
-	/* The actions for the next occurrence of an event, or null.  The last rule that fits wins. */
+	/* An event has occurred: its actions, or null.  Each rule counts by itself; the last that fits wins. */
 	fire(event)
 	{
-		const n = this.counts[event] = (this.counts[event] || 0) + 1;
-		const rule = this.rules.filter((r) => r.event === event && n >= r.from && n <= r.to).pop();
+		const rules = this.rules.filter((r) => r.event === event);
+
+		rules.forEach((r) => r.count++);
+		const rule = rules.filter((r) => r.count >= r.from && r.count <= r.to).pop();
 
 		return rule ? rule.actions : null;
 	}

@@ -160,9 +160,9 @@ class Session {
 				events.push('FIRST');
 			events.push('COMMAND');
 		}
-		for (const rule of this.scenario.rules.filter((r) => r.event.startsWith('/')))
-			if (new RegExp(rule.event.slice(1, -1), 'i').test(line.replace(/^\S+ /, '')))
-				events.unshift(rule.event);
+		for (const event of new Set(this.scenario.rules.map((r) => r.event).filter((e) => e.startsWith('/'))))
+			if (new RegExp(event.slice(1, -1), 'i').test(line.replace(/^\S+ /, '')))
+				events.unshift(event);
 		/* every event is counted, the first that has a rule is acted on */
 		return events.map((e) => this.scenario.fire(e)).find((a) => a);
 	}
