@@ -1,0 +1,566 @@
+/*
+ * The crew with workers that behave, misbehave and die: this program itself,
+ * run as msworker, does what the user's name says.
+ */
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "crew/crew.h"
+#include "t.h"
+
+#define PATIENCE 60000	/* ms, for a loaded machine */
+
+/* --- the worker's side --- */
+
+static _Alignas(16) char in[WIRE_MAX];
+
+static void
+tell(const void *p)
+{
+	wire_send(3, p, NULL, 0, 0);
+}
+
+static void
+tell_online(const char *greeting)
+{
+	struct wire_online o = { .caps = 1 };
+
+	wire_head(&o.head, WIRE_ONLINE, sizeof o, 0);
+	snprintf(o.greeting, sizeof o.greeting, "%s", greeting);
+	tell(&o);
+}
+
+static void
+tell_fail(void)
+{
+	struct wire_fail f = { .kind = ERR_AGAIN, .stage = STAGE_FETCH, .loss = LOST_THROTTLED, .throttle_ms = 5,
+		.in_flight = 2 };
+
+	wire_head(&f.head, WIRE_FAIL, sizeof f, 0);
+	strcpy(f.subject, "host:1");
+	strcpy(f.text, "slow down");
+	tell(&f);
+}
+
+static void
+tell_done(uint32_t job)
+{
+	struct wire_done d = { .result = DONE_OK };
+
+	wire_head(&d.head, WIRE_DONE, sizeof d, job);
+	tell(&d);
+}
+
+/* What it has inherited: "fds 0 1 2 3; env A=b …". */
+static void
+report_heritage(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct str s = STR_INIT;
+	struct dirent *e;
+	char **v;
+	int fd;
+
+	str_adds(&s, "fds");
+	for (fd = 0; fd < 64; fd++)
+		if (fcntl(fd, F_GETFD) != -1 && fd != dirfd(d))
+			str_addf(&s, " %d", fd);
+	while ((e = readdir(d)) != NULL)
+		if (atoi(e->d_name) >= 64)
+			str_addf(&s, " %s", e->d_name);
+	str_adds(&s, "; env");
+	for (v = environ; *v != NULL; v++)
+		str_addf(&s, " %.20s", *v);
+	closedir(d);
+	tell_online(s.s);
+	str_release(&s);
+}
+
+static void
+flood(void)
+{
+	static struct wire_done d = { .result = DONE_OK };
+	uint32_t i;
+
+	for (i = 1; i <= 3000; i++) {
+		wire_head(&d.head, WIRE_DONE, sizeof d, i);
+		tell(&d);
+	}
+}
+
+static void
+serve(void)
+{
+	const struct wire_head *h = (const struct wire_head *)(const void *)in;
+
+	while (wire_recv(3, in, NULL, NULL, 0) > 0 && h->type != WIRE_QUIT)
+		tell_done(h->job);
+}
+
+#define UNUSED (void)c, (void)fds, (void)nfd
+
+static int
+be_heir(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	UNUSED;
+	report_heritage();
+	serve();
+	return 0;
+}
+
+static int
+be_connected(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	bool good = c->token_len == 5 && memcmp(c->token, "token", 5) == 0 && strcmp(c->host, "h.test") == 0 &&
+	    c->port == 9 && c->timeout_ms == 7000 && strcmp(c->proxy, "http://p.test") == 0 &&
+	    (c->flags & (WIRE_C_IPV4 | WIRE_C_NO_PIPELINE)) == (WIRE_C_IPV4 | WIRE_C_NO_PIPELINE);
+
+	UNUSED;
+	tell_online(good ? "as it should be" : "wrong");
+	serve();
+	return 0;
+}
+
+static int
+be_dead(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	UNUSED;
+	signal(SIGSEGV, SIG_DFL);
+	raise(SIGSEGV);
+	return 0;
+}
+
+static int
+be_failed(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	UNUSED;
+	tell_fail();
+	return 0;
+}
+
+static int
+be_flood(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	UNUSED;
+	flood();
+	tell_fail();
+	return 0;
+}
+
+static int
+be_gone(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	UNUSED;
+	return 3;
+}
+
+static int
+be_junk(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	UNUSED;
+	send(3, "junk", 4, 0);
+	serve();
+	return 0;
+}
+
+static int
+be_scribe(const struct wire_connect *c, int *slots, size_t nfd)
+{
+	const struct wire_slots *p = (const struct wire_slots *)(const void *)in;
+	int fds[WIRE_SLOTS_MAX];
+	size_t i, total = 0;
+
+	(void)c;
+	(void)slots;
+	for (;;) {
+		nfd = WIRE_SLOTS_MAX;
+		if (wire_recv(3, in, fds, &nfd, 0) <= 0 || p->head.type == WIRE_QUIT)
+			return 0;
+		for (i = 0; i < nfd; i++) {
+			if (dprintf(fds[i], "%zu", p->first + i) > 0)
+				total++;
+			close(fds[i]);
+		}
+		if (p->head.type == WIRE_LOOK)
+			tell_done((uint32_t)total);
+	}
+}
+
+static int
+be_stuck(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	struct wire_hello h = { .pid = getpid() };
+
+	UNUSED;
+	wire_head(&h.head, WIRE_HELLO, sizeof h, 0);
+	tell(&h);
+	while (pause() == -1)
+		;
+	return 0;
+}
+
+static int
+be_tracer(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	return nfd == 1 && (c->flags & WIRE_C_TRACE) && dprintf(fds[0], "traced") == 6 ? 0 : 8;
+}
+
+static const struct {
+	const char *user;
+	int	(*be)(const struct wire_connect *, int *, size_t);
+} ways[] = {
+	{ "heritage", be_heir }, { "connect", be_connected }, { "segv", be_dead }, { "fail", be_failed },
+	{ "flood", be_flood }, { "exit", be_gone }, { "junk", be_junk }, { "slots", be_scribe },
+	{ "hang", be_stuck }, { "trace", be_tracer },
+};
+
+static int
+be_worker(void)
+{
+	const struct wire_connect *c = (const struct wire_connect *)(const void *)in;
+	size_t nfd = WIRE_SLOTS_MAX, i;
+	int fds[WIRE_SLOTS_MAX];
+
+	if (wire_recv(3, in, fds, &nfd, 0) <= 0 || wire_check(in, c->head.size, 0) == -1)
+		return 9;
+	for (i = 0; i < sizeof ways / sizeof ways[0]; i++)
+		if (strcmp(c->user, ways[i].user) == 0)
+			return ways[i].be(c, fds, nfd);
+	return 9;
+}
+
+/* --- the parent's side --- */
+
+static struct options
+options(void)
+{
+	static char host[] = "h.test", proxy[] = "http://p.test";
+
+	return (struct options){ .host = host, .port = 9, .timeout = 7, .proxy = proxy };
+}
+
+static struct crew_event *ev;
+static struct err err;
+
+static struct crew *
+open_crew(const struct options *o, const char *user)
+{
+	struct crew *c;
+
+	err_clear(&err);
+	if (!is_int(crew_open(&c, o, user, &err), 0, "%s: opens: %s", user, err.text))
+		return NULL;
+	return c;
+}
+
+static int
+start(struct crew *c, int flags)
+{
+	struct secret token = SECRET_INIT;
+	int w;
+
+	secret_adds(&token, "token");
+	w = crew_start(c, &token, flags, &err);
+	secret_release(&token);
+	return w;
+}
+
+static bool
+next(struct crew *c, enum crew_event_type type)
+{
+	return crew_next(c, PATIENCE, ev, &err) == 1 && ev->type == type;
+}
+
+static void
+test_talk(void)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, "connect");
+	struct wire_create p = { .folder = "x" };
+	int w, i;
+
+	if (c == NULL)
+		return;
+	w = start(c, CREW_IPV4 | CREW_NO_PIPELINE);
+	is_int(w, 0, "the first worker");
+	is_int(crew_count(c), 1, "one");
+	ok(next(c, CREW_PACKET) && ev->packet->type == WIRE_ONLINE, "it answers");
+	is_str(((const struct wire_online *)(const void *)ev->packet)->greeting, "as it should be", "it was told all");
+	for (i = 1; i <= 3000; i++) {	/* more than the socket holds */
+		wire_head(&p.head, WIRE_CREATE, sizeof p, (uint32_t)i);
+		crew_send(c, w, &p);
+	}
+	for (i = 1; i <= 3000; i++)
+		if (!next(c, CREW_PACKET) || ev->packet->job != (uint32_t)i)
+			break;
+	is_int(i, 3001, "all jobs in order");
+	is_int(crew_next(c, 0, ev, &err), 0, "no more events");
+	crew_quit(c, w);
+	ok(next(c, CREW_LOST) && ev->quit && ev->signal == 0, "it quits");
+	is_int(crew_count(c), 0, "none left");
+	is_int(start(c, 0), 0, "its number is free again");
+	crew_close(c);
+}
+
+static void
+test_heritage(void)
+{
+	struct options o = options();
+	struct crew *c;
+	const char *g;
+	int fd = open("/dev/null", O_RDONLY);	/* not close-on-exec, on purpose */
+
+	setenv("MSTOOLS_CLIENT_SECRET", "hush", 1);
+	setenv("TZ", "UTC", 1);
+	c = open_crew(&o, "heritage");
+	if (c == NULL)
+		return;
+	start(c, 0);
+	if (ok(next(c, CREW_PACKET) && ev->packet->type == WIRE_ONLINE, "a worker that tells")) {
+		g = ((const struct wire_online *)(const void *)ev->packet)->greeting;
+		ok(strncmp(g, "fds 0 1 2 3; env", 16) == 0, "has its socket and stderr: %s", g);
+		ok(strstr(g, "SECRET") == NULL, "no secrets");
+		ok(strstr(g, " TZ=UTC") != NULL, "but the time zone");
+	}
+	crew_close(c);
+	close(fd);
+	unsetenv("MSTOOLS_CLIENT_SECRET");
+}
+
+static void
+lost_one(const char *user, enum session_loss loss, enum err_kind kind, int sig, const char *text, unsigned packets)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, user);
+	struct err e = ERR_INIT;
+	unsigned n;
+
+	if (c == NULL)
+		return;
+	start(c, 0);
+	for (n = 0; next(c, CREW_PACKET); n++)
+		;
+	is_int(n, packets, "%s: packets before the end", user);
+	if (ok(ev->type == CREW_LOST, "%s: lost", user)) {
+		is_int(ev->fail.loss, loss, "%s: loss", user);
+		is_int(ev->signal, sig, "%s: signal", user);
+		crew_lost_err(ev, &e);
+		is_int(e.kind, kind, "%s: kind", user);
+		is_str(e.text, text, "%s: text", user);
+	}
+	crew_close(c);
+}
+
+static void
+test_slots(void)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, "slots");
+	struct wire_slots p = { .nslot = 100 };
+	struct { struct wire_look l; char pattern[8]; } look = { .l = { .npattern = 1, .len = 8 }, "INBOXXX" };
+	char path[PATH_MAX];
+	int fd, dup[100], w, i, k;
+
+	if (c == NULL)
+		return;
+	snprintf(path, sizeof path, "%.4000s/slot", t_tmpdir());
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	w = start(c, 0);
+	for (k = 0; k < 20; k++) {
+		for (i = 0; i < 100; i++)
+			dup[i] = fd;
+		p.first = (uint32_t)k * 100;
+		wire_head(&p.head, WIRE_SLOTS, sizeof p, 0);
+		crew_send_fds(c, w, &p, dup, 100);
+	}
+	close(fd);
+	wire_head(&look.l.head, WIRE_LOOK, sizeof look.l + 8, 1);
+	crew_send(c, w, &look);
+	ok(next(c, CREW_PACKET) && ev->packet->type == WIRE_DONE, "2000 descriptors went over");
+	is_int(ev->packet->job, 2000, "each was written to");
+	crew_close(c);
+}
+
+static void
+test_kill(void)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, "hang");
+	int a, b;
+
+	if (c == NULL)
+		return;
+	a = start(c, 0);
+	b = start(c, 0);
+	ok(next(c, CREW_PACKET) && next(c, CREW_PACKET), "two that hang");
+	crew_kill(c, a);
+	ok(next(c, CREW_LOST) && ev->worker == a && ev->signal == SIGKILL, "one is killed");
+	is_int(ev->fail.loss, LOST_STREAM, "nobody's fault");
+	crew_quit(c, b);
+	ok(next(c, CREW_LOST) && ev->worker == b && ev->signal == SIGKILL && ev->quit, "the other is, when it does not quit");
+	start(c, 0);
+	crew_close(c);
+	ok(1, "and one that is left at the end");
+}
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+}
+
+static void
+test_waiting(void)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, "hang");
+	struct sigaction sa = { .sa_handler = on_alarm }, old;
+	int p[2], r = -1, i;
+
+	if (c == NULL || pipe2(p, O_CLOEXEC) == -1)
+		return;
+	start(c, 0);
+	next(c, CREW_PACKET);
+	crew_watch(c, 1, p[0]);
+	is_int(crew_next(c, 1, ev, &err), 0, "time is up");
+	if (write(p[1], "x", 1) != 1)
+		return;
+	ok(next(c, CREW_FD) && ev->fd == p[0], "a watched descriptor");
+	crew_watch(c, 1, -1);
+	is_int(crew_next(c, 1, ev, &err), 0, "no longer");
+	sigaction(SIGALRM, &sa, &old);
+	for (i = 0; i < 100 && r != 0; i++) {
+		alarm(1);
+		r = crew_next(c, PATIENCE, ev, &err);
+	}
+	is_int(r, 0, "a caught signal ends the wait");
+	sigaction(SIGALRM, &old, NULL);
+	close(p[0]);
+	close(p[1]);
+	crew_close(c);
+}
+
+/* A parent that dies at once takes its worker along. */
+static void
+test_orphan(void)
+{
+	struct options o = options();
+	int p[2], status = 0;
+	pid_t parent, worker = 0, r;
+	struct crew *c;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (pipe2(p, O_CLOEXEC) == -1)
+		return;
+	fflush(stdout);
+	parent = fork();
+	if (parent == 0) {
+		if (crew_open(&c, &o, "hang", &err) == -1 || start(c, 0) == -1 || !next(c, CREW_PACKET))
+			_exit(1);
+		worker = ((const struct wire_hello *)(const void *)ev->packet)->pid;
+		if (write(p[1], &worker, sizeof worker) != sizeof worker)
+			_exit(1);
+		kill(getpid(), SIGKILL);
+	}
+	close(p[1]);
+	ok(read(p[0], &worker, sizeof worker) == sizeof worker, "a worker of a parent that is killed");
+	waitpid(parent, &status, 0);
+	do
+		r = waitpid(worker, &status, 0);
+	while (r == -1 && errno == EINTR);
+	ok(r == worker && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "dies with it");
+	close(p[0]);
+}
+
+static void
+test_no_worker(void)
+{
+	struct options o = options();
+	char *was = xstrdup(getenv("MSTOOLS_WORKER"));
+	struct crew *c;
+
+	setenv("MSTOOLS_WORKER", "/nonexistent/msworker", 1);
+	is_int(crew_open(&c, &o, "u", &err), -1, "no msworker");
+	is_int(err.kind, ERR_OS, "is an error of the system");
+	ok(c == NULL, "and no crew");
+	setenv("MSTOOLS_WORKER", was, 1);
+	free(was);
+}
+
+static void
+test_trace(void)
+{
+	struct options o = options();
+	char path[PATH_MAX], buf[32] = "";
+	struct crew *c;
+	int fd;
+
+	snprintf(path, sizeof path, "%.4000s/trace", t_tmpdir());
+	o.trace = path;
+	c = open_crew(&o, "trace");
+	if (c == NULL)
+		return;
+	start(c, 0);
+	ok(next(c, CREW_LOST), "a worker that traces");
+	crew_close(c);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	ok(read(fd, buf, sizeof buf - 1) == 6, "wrote to the file");
+	is_str(buf, "traced", "what it had to say");
+	close(fd);
+	o.trace = path;
+	strcat(path, "/not/there");
+	is_int(crew_open(&c, &o, "trace", &err), -1, "a trace that cannot be opened is an error");
+}
+
+static void
+test_backoff(void)
+{
+	unsigned i;
+	int ms, good = 1;
+
+	for (i = 0; i < 40; i++) {
+		ms = crew_backoff_ms(i);
+		good &= ms >= (i < 5 ? 500 << i : 15000) && ms <= (i < 5 ? 1000 << i : 30000);
+	}
+	ok(good, "pauses grow to 30 s");
+}
+
+int
+main(int argc, char **argv)
+{
+	char self[PATH_MAX] = "";
+
+	(void)argc;
+	if (strcmp(argv[0], "msworker") == 0)
+		return be_worker();
+	if (readlink("/proc/self/exe", self, sizeof self - 1) <= 0)
+		return 1;
+	setenv("MSTOOLS_WORKER", self, 1);
+	ev = xmalloc(sizeof *ev);
+	test_talk();
+	test_heritage();
+	lost_one("fail", LOST_THROTTLED, ERR_AGAIN, 0, "slow down", 0);
+	lost_one("flood", LOST_THROTTLED, ERR_AGAIN, 0, "slow down", 3000);
+	lost_one("exit", LOST_OTHER, ERR_INTERNAL, 0, "msworker ended unexpectedly (status 3)", 0);
+	lost_one("segv", LOST_PARSE, ERR_INTERNAL, SIGSEGV, "msworker died by signal SIGSEGV", 0);
+	lost_one("junk", LOST_OTHER, ERR_INTERNAL, SIGKILL, "msworker was stopped: it sent a malformed packet", 0);
+	test_slots();
+	test_kill();
+	test_waiting();
+	test_orphan();
+	test_no_worker();
+	test_trace();
+	test_backoff();
+	free(ev);
+	return done_testing();
+}
