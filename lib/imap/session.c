@@ -401,7 +401,7 @@ session_untagged(struct session *s, const char *line, size_t n, enum resp_kind k
 	else if (strncasecmp(line, "* STATUS ", 9) == 0 && parse_status(s->parser, line, n, &st) == 1)
 		look_status(s, &st);
 	else
-		job_untagged(s, line, n);
+		job_untagged(s, line);
 	return 0;
 }
 
@@ -420,7 +420,7 @@ result_of(const char *word, const char **text)
 }
 
 static int
-answer(struct session *s, struct cmd *c, enum session_result r, const char *line, const char *text)
+answer(struct session *s, struct cmd *c, enum session_result r, const char *text)
 {
 	bool budget = r != DONE_OK && quirk_budget_spend(&s->budget), others = s->ncmd > 0;
 
@@ -438,7 +438,7 @@ answer(struct session *s, struct cmd *c, enum session_result r, const char *line
 		if (r != DONE_OK && session_grave(s, text) == -1)
 			return -1;
 		online(s);
-	} else if (job_answer(s, c, r, line, text) == -1) {
+	} else if (job_answer(s, c, r, text) == -1) {
 		return -1;
 	}
 	s->answered |= r == DONE_OK;
@@ -448,34 +448,41 @@ answer(struct session *s, struct cmd *c, enum session_result r, const char *line
 	return 0;
 }
 
-int
-session_tagged(struct session *s, const char *line, size_t n)
+/* The command that a tagged line answers, and what stands behind the tag; NULL. */
+static struct cmd *
+find_tag(struct session *s, const char *line, const char **rest)
 {
-	struct cmd c;
-	const char *text, *word;
-	enum session_result r;
-	unsigned i;
 	char tag[16];
+	unsigned i;
 
 	for (i = 0; i < s->ncmd; i++) {
 		snprintf(tag, sizeof tag, "m%u ", s->cmd[i].tag);
-		if (strncmp(line, tag, strlen(tag)) == 0)
-			break;
+		if (strncmp(line, tag, strlen(tag)) == 0) {
+			*rest = line + strlen(tag);
+			return &s->cmd[i];
+		}
 	}
-	if (i == s->ncmd) {
-		job_untagged(s, line, n);
+	return NULL;
+}
+
+int
+session_tagged(struct session *s, const char *line)
+{
+	const char *text, *rest;
+	enum session_result r;
+	struct cmd *found, c;
+
+	found = find_tag(s, line, &rest);
+	if (found == NULL) {
+		job_untagged(s, line);
 		return 0;
 	}
-	word = line + strlen(tag);
-	r = result_of(word, &text);
-	c = s->cmd[i];
-	if (c.rest != NULL)
+	r = result_of(rest, &text);
+	if (found->rest != NULL)
 		s->literal_wait = false;
-	s->cmd[i].rest = NULL;
-	free(c.rest);
-	c.rest = NULL;
-	cmd_release(s, i);
+	c = *found;
+	cmd_release(s, (unsigned)(found - s->cmd));
 	if (c.job != NULL)
 		c.job->cmds--;
-	return answer(s, &c, r, word, text);
+	return answer(s, &c, r, text);
 }

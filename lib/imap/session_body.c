@@ -38,7 +38,7 @@ body_release(struct body *b)
 void
 body_begin(struct body *b, int fd, uint32_t slot)
 {
-	if (fd != -1 && EVP_DigestInit_ex(b->md, EVP_sha256(), NULL) != 1)
+	if (EVP_DigestInit_ex(b->md, EVP_sha256(), NULL) != 1)
 		util_no_memory();
 	quirk_substitute_reset(&b->substitute);
 	b->taken = true;
@@ -56,7 +56,7 @@ body_flush(struct body *b)
 	size_t n = b->nout;
 
 	b->nout = 0;
-	if (n == 0 || b->fd == -1)
+	if (n == 0)
 		return 0;
 	if (b->first) {
 		quirk_substitute_feed(&b->substitute, b->out, n);
@@ -103,7 +103,7 @@ body_add(struct body *b, const char *p, size_t n)
 {
 	const char *end = p + n, *from = p, *q;
 
-	if (b->fd == -1 || n == 0)
+	if (n == 0)
 		return 0;
 	if (b->keep_crlf)
 		return put(b, p, n);
@@ -123,8 +123,6 @@ body_add(struct body *b, const char *p, size_t n)
 int
 body_end(struct body *b)
 {
-	if (b->fd == -1)
-		return 0;
 	if (settle_cr(b, NULL, 0) == -1 || body_flush(b) == -1)
 		return -1;
 	if (EVP_DigestFinal_ex(b->md, b->sha256, NULL) != 1) {

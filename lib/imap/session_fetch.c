@@ -95,7 +95,7 @@ give_back(struct session *s)
 {
 	struct body *b = &s->body;
 
-	if (b->taken && b->fd != -1 && body_undo(b) == 0)
+	if (b->taken && body_undo(b) == 0)
 		s->ops.unslot(s->arg, b->fd, b->slot);
 	b->taken = b->whole = false;
 }

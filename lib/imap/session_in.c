@@ -125,10 +125,6 @@ begin_body(struct session *s)
 	int fd = -1;
 
 	s->wants_slot = false;
-	if (!jobs_want_bodies(s) || s->in.bodies > 1) {
-		body_begin(&s->body, -1, 0);
-		return;
-	}
 	if (s->ops.slot(s->arg, &fd, &number) == 0) {
 		s->wants_slot = true;
 		return;
@@ -155,9 +151,8 @@ begin_literal(struct session *s, size_t at, uint64_t size)
 	if (body) {
 		str_adds(&in->resp, "\"\"");
 		in->mode = IN_BODY;
-		in->bodies++;
-		s->body.taken = false;
-		begin_body(s);
+		/* One that nobody asked for, or a second one, passes by. */
+		in->skip = in->bodies++ > 0 || !jobs_want_bodies(s);
 		return 0;
 	}
 	in->keep = size;
@@ -244,19 +239,19 @@ take_body(struct session *s)
 	struct input *in = &s->in;
 	size_t n = in->end - in->start;
 
-	if (!s->body.taken)
+	if (!in->skip && !s->body.taken)
 		begin_body(s);
 	if (s->wants_slot)
 		return 0;
 	if (n > in->left)
 		n = (size_t)in->left;
-	if (body_add(&s->body, in->buf + in->start, n) == -1)
+	if (!in->skip && body_add(&s->body, in->buf + in->start, n) == -1)
 		return file_error(s);
 	in->start += n;
 	in->left -= n;
 	if (in->left > 0)
 		return 0;
-	if (body_end(&s->body) == -1)
+	if (!in->skip && body_end(&s->body) == -1)
 		return file_error(s);
 	in->mode = IN_LINE;
 	in->line = in->resp.len;
@@ -287,7 +282,7 @@ complete(struct session *s)
 		r = session_continue(s, in->resp.s + (in->resp.s[1] == ' ' ? 2 : 1),
 		    in->resp.len - (in->resp.s[1] == ' ' ? 2 : 1));
 	else if (in->resp.len > 0)
-		r = session_tagged(s, in->resp.s, in->resp.len);
+		r = session_tagged(s, in->resp.s);
 	next_response(s);
 	return r;
 }
@@ -301,8 +296,8 @@ input_run(struct session *s)
 	while (r == 0 && s->state != S_OVER && !s->wants_slot) {
 		if (in->mode == IN_COMPLETE)
 			r = complete(s);
-		else if (in->mode == IN_BODY && in->left == 0)
-			r = take_body(s);	/* an empty one needs no more bytes */
+		else if (in->mode == IN_BODY && (in->left == 0 || (!in->skip && !s->body.taken)))
+			r = take_body(s);	/* no bytes are needed for its beginning, nor for an empty one */
 		else if (in->mode == IN_LITERAL && in->left == 0)
 			r = take_literal(s);
 		else if (in->start == in->end)

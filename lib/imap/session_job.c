@@ -221,19 +221,11 @@ check_opened(struct session *s, struct job *job)
 }
 
 static void
-opened(struct session *s, struct job *job, const char *raw, enum session_result r, const char *line,
-    const char *text)
+opened(struct session *s, struct job *job, const char *raw, enum session_result r, const char *text)
 {
-	struct str code = STR_INIT;
-	const char *end = strchr(line, ']');
-
 	job->opening = false;
 	if (r == DONE_OK) {
-		if (*text == '[' && end != NULL) {
-			str_addf(&code, "* OK %.*s .\r\n", (int)(end - text + 1), text);
-			parse_opened(s->parser, code.s, code.len, &s->sel);
-			str_release(&code);
-		}
+		parse_code(text, &s->sel);
 		if (!s->sel.has_permanent)
 			s->sel.permanent = MF_ALL;	/* RFC 3501 7.1: then all can be changed */
 		s->open = xstrdup(raw);
@@ -247,25 +239,6 @@ opened(struct session *s, struct job *job, const char *raw, enum session_result 
 }
 
 /* --- lines with UIDs --- */
-
-#define FLAG_NAMES 6
-static const char *const flag_names[FLAG_NAMES] = {
-	"\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$MDNSent"
-};
-
-static void
-add_flags(struct str *out, uint32_t bits)
-{
-	const char *blank = "";
-	int i;
-
-	for (i = 0; i < FLAG_NAMES; i++) {
-		if ((bits & (1U << i)) == 0)
-			continue;
-		str_addf(out, "%s%s", blank, flag_names[i]);
-		blank = " ";
-	}
-}
 
 /* The next UIDs of the job, as many as fit in room bytes (at least one); advances it. */
 static void
@@ -315,7 +288,7 @@ behind_uids(struct str *out, const struct job *job)
 		fetch_items(out, job->j.ask);
 	} else if (job->j.kind == JOB_STORE) {
 		str_adds(out, removing ? " -FLAGS.SILENT (" : " +FLAGS.SILENT (");
-		add_flags(out, removing ? job->j.remove : job->j.add);
+		flags_add(out, removing ? job->j.remove : job->j.add);
 		str_addc(out, ')');
 	} else if (job->j.how != MOVE_EXPUNGE) {
 		str_adds(out, " %");
@@ -446,7 +419,7 @@ jobs_pump(struct session *s)
 /* --- answers --- */
 
 int
-job_answer(struct session *s, struct cmd *c, enum session_result r, const char *line, const char *text)
+job_answer(struct session *s, struct cmd *c, enum session_result r, const char *text)
 {
 	struct job *job = c->job;
 	enum quirk_text q = r != DONE_OK ? quirk_text(text) : QUIRK_NONE;
@@ -461,7 +434,7 @@ job_answer(struct session *s, struct cmd *c, enum session_result r, const char *
 	if (q == QUIRK_THROTTLED)
 		note(job, r, text, false);
 	else if (c->kind == CMD_OPEN)
-		opened(s, job, job->j.kind == JOB_LOOK ? job->folders[0].raw : job->j.folder, r, line, text);
+		opened(s, job, job->j.kind == JOB_LOOK ? job->folders[0].raw : job->j.folder, r, text);
 	else if (job->j.kind == JOB_LOOK)
 		look_answer(s, c, r, text);
 	else if (r != DONE_OK)
@@ -470,22 +443,8 @@ job_answer(struct session *s, struct cmd *c, enum session_result r, const char *
 	return q == QUIRK_THROTTLED ? session_grave(s, text) : 0;
 }
 
-/* The code of an untagged OK, with a text of ours: libetpan wants one. */
-static void
-untagged_code(struct session *s, const char *line)
-{
-	const char *open = strchr(line, '['), *end = open != NULL ? strchr(open, ']') : NULL;
-	struct str code = STR_INIT;
-
-	if (end == NULL)
-		return;
-	str_addf(&code, "* OK %.*s .\r\n", (int)(end - open + 1), open);
-	parse_opened(s->parser, code.s, code.len, &s->sel);
-	str_release(&code);
-}
-
 void
-job_untagged(struct session *s, const char *line, size_t n)
+job_untagged(struct session *s, const char *line)
 {
 	struct job *job = job_of(s, CMD_MOVE);
 	uint64_t copied;
@@ -495,9 +454,9 @@ job_untagged(struct session *s, const char *line, size_t n)
 	if (job_of(s, CMD_OPEN) == NULL)
 		return;
 	if (strncasecmp(line, "* OK ", 5) == 0)
-		untagged_code(s, line);
-	else if (line[0] == '*')
-		parse_opened(s->parser, line, n, &s->sel);
+		parse_code(line + 5, &s->sel);
+	else if (line[0] == '*' && line[1] == ' ')
+		parse_exists(line, &s->sel);
 }
 
 static bool

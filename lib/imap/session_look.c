@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "imap/folder.h"
 #include "imap/session_priv.h"
@@ -85,6 +86,8 @@ raw_of(struct session *s, struct job *job, const char *name, struct str *raw)
 	struct look_folder none = { .raw = NULL };
 	union { const char *c; char *v; } u = { .c = name };
 
+	if (strcasecmp(name, "INBOX") == 0)
+		name = "INBOX";
 	if (folder_raw(raw, name) == 0)
 		return true;
 	none.raw = u.v;

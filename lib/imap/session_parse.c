@@ -17,6 +17,7 @@
 
 #define STREAM_BUFFER	2048	/* mailstream moves the rest of its buffer for each line: small */
 #define TAIL		"1 OK .\r\n"
+#define DEPTH_LIMIT	1000
 
 struct parser {
 	mailimap *imap;		/* owned, with its stream */
@@ -119,12 +120,29 @@ parser_free(struct parser *x)
 	free(x);
 }
 
-/* The result is in imap_response_info and, for codes, imap_selection_info. */
+/* libetpan goes into parentheses by recursion. */
+static bool
+too_deep(const char *p, size_t n)
+{
+	size_t i, depth = 0;
+
+	for (i = 0; i < n; i++) {
+		if (p[i] == '(' && ++depth > DEPTH_LIMIT)
+			return true;
+		if (p[i] == ')' && depth > 0)
+			depth--;
+	}
+	return false;
+}
+
+/* The result is in imap_response_info. */
 static int
 parse(struct parser *x, const char *p, size_t n)
 {
 	int r;
 
+	if (too_deep(p, n))
+		return -1;
 	if (x->resp != NULL)
 		mailimap_response_free(x->resp);
 	x->resp = NULL;
@@ -169,6 +187,26 @@ seconds(const struct mailimap_date_time *t)
 	east = (zone / 100 * 60 + zone % 100) * 60;
 	return days(t->dt_year, t->dt_month, t->dt_day) * 86400 + t->dt_hour * 3600 + t->dt_min * 60 +
 	    t->dt_sec - (t->dt_zone < 0 ? -east : east);
+}
+
+static const char *const flag_names[] = {
+	"\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$MDNSent"
+};
+#define FLAG_NAMES (sizeof flag_names / sizeof flag_names[0])
+_Static_assert(MF_ALL == (1 << FLAG_NAMES) - 1, "one name for each bit of enum session_flag");
+
+void
+flags_add(struct str *out, uint32_t bits)
+{
+	const char *blank = "";
+	size_t i;
+
+	for (i = 0; i < FLAG_NAMES; i++) {
+		if ((bits & (1U << i)) == 0)
+			continue;
+		str_addf(out, "%s%s", blank, flag_names[i]);
+		blank = " ";
+	}
 }
 
 static uint32_t
@@ -317,6 +355,24 @@ parse_list(struct parser *x, const char *p, size_t n, struct listed *l)
 	return 1;
 }
 
+/* libetpan leaves the name of a STATUS answer as it stands on the line, quotes and all. */
+static char *
+unquote(char *s)
+{
+	char *to = s, *from = s + 1;
+	size_t n = strlen(s);
+
+	if (n < 2 || s[0] != '"' || s[n - 1] != '"')
+		return s;
+	for (s[n - 1] = '\0'; *from != '\0'; from++) {
+		if (*from == '\\' && from[1] != '\0')
+			from++;
+		*to++ = *from;
+	}
+	*to = '\0';
+	return s;
+}
+
 int
 parse_status(struct parser *x, const char *p, size_t n, struct status *st)
 {
@@ -330,7 +386,7 @@ parse_status(struct parser *x, const char *p, size_t n, struct status *st)
 	s = x->imap->imap_response_info->rsp_status;
 	if (s == NULL)
 		return 0;
-	st->raw = s->st_mailbox;
+	st->raw = unquote(s->st_mailbox);
 	if (s->st_info_list == NULL)
 		return 1;
 	for (i = clist_begin(s->st_info_list); i != NULL; i = clist_next(i)) {
@@ -395,49 +451,59 @@ parse_capability(struct parser *x, const char *p, size_t n, uint32_t *caps)
 	return 1;
 }
 
-/* --- EXAMINE, SELECT --- */
+/* --- EXAMINE, SELECT: codes that libetpan 1.9.4 can crash on when they are malformed --- */
 
 static uint32_t
-permanent(clist *flags)
+permanent(const char *p)
 {
-	const struct mailimap_flag_perm *f;
 	uint32_t bits = 0;
-	clistiter *i;
+	size_t i, n;
 
-	if (flags == NULL)
-		return 0;
-	for (i = clist_begin(flags); i != NULL; i = clist_next(i)) {
-		f = clist_content(i);
-		if (f->fl_type == MAILIMAP_FLAG_PERM_FLAG && f->fl_flag != NULL)
-			bits |= flag_bit(f->fl_flag);
-		else if (f->fl_type == MAILIMAP_FLAG_PERM_ALL)
-			bits |= MF_MDNSENT;	/* "\*": any keyword */
+	for (; *p != '\0' && *p != ')' && *p != ']'; p += n) {
+		p += strspn(p, " (");
+		n = strcspn(p, " )]");
+		for (i = 0; i < FLAG_NAMES; i++)
+			if (n == strlen(flag_names[i]) && strncasecmp(p, flag_names[i], n) == 0)
+				bits |= 1U << i;
+		if (n == 2 && strncmp(p, "\\*", 2) == 0)
+			bits |= MF_MDNSENT;	/* any keyword */
 	}
 	return bits;
 }
 
-void
-parse_opened(struct parser *x, const char *p, size_t n, struct opened *o)
+/* The number at p, 0 if there is none that fits. */
+static uint32_t
+number(const char *p)
 {
-	struct mailimap_selection_info *sel = mailimap_selection_info_new();
+	char digits[12] = "";
+	uint64_t v;
 
-	if (sel == NULL)
-		util_no_memory();
-	if (x->imap->imap_selection_info != NULL)
-		mailimap_selection_info_free(x->imap->imap_selection_info);
-	x->imap->imap_selection_info = sel;
-	if (parse(x, p, n) == -1)
-		return;
-	if (sel->sel_uidvalidity != 0)
-		o->uidvalidity = sel->sel_uidvalidity;
-	if (sel->sel_uidnext != 0)
-		o->uidnext = sel->sel_uidnext;
-	if (sel->sel_has_exists)
-		o->exists = sel->sel_exists;
-	if (strcasestr(p, "[PERMANENTFLAGS") != NULL) {
+	strncpy(digits, p, sizeof digits - 1);
+	digits[strspn(digits, "0123456789")] = '\0';
+	return parse_u64(digits, 1, UINT32_MAX, &v) == 0 ? (uint32_t)v : 0;
+}
+
+void
+parse_code(const char *p, struct opened *o)
+{
+	if (strncasecmp(p, "[UIDVALIDITY ", 13) == 0) {
+		o->uidvalidity = number(p + 13);
+	} else if (strncasecmp(p, "[UIDNEXT ", 9) == 0) {
+		o->uidnext = number(p + 9);
+	} else if (strncasecmp(p, "[PERMANENTFLAGS ", 16) == 0) {
 		o->has_permanent = true;
-		o->permanent = permanent(sel->sel_perm_flags);
-	}
-	if (strcasestr(p, "[READ-ONLY]") != NULL)
+		o->permanent = permanent(p + 16);
+	} else if (strncasecmp(p, "[READ-ONLY]", 11) == 0) {
 		o->read_only = true;
+	}
+}
+
+void
+parse_exists(const char *line, struct opened *o)
+{
+	const char *p = line + 2;
+	size_t n = strspn(p, "0123456789");
+
+	if (n > 0 && strncasecmp(p + n, " EXISTS", 7) == 0)
+		o->exists = number(p);
 }

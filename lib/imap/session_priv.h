@@ -22,7 +22,7 @@ struct body {
 	bool	 keep_crlf;
 	bool	 taken;		/* a slot is */
 	bool	 whole;		/* all of it is in the file; md is final */
-	int	 fd;		/* foreign; -1: thrown away */
+	int	 fd;		/* foreign */
 	uint32_t slot;
 	bool	 cr;		/* a CR came last, whether LF follows is not known */
 	bool	 first;		/* nothing flushed yet */
@@ -34,7 +34,6 @@ struct body {
 
 void	body_init(struct body *, bool keep_crlf);
 void	body_release(struct body *);
-/* Begins one; fd -1 throws it away. */
 void	body_begin(struct body *, int fd, uint32_t slot);
 /* 0, or -1 with errno. */
 int	body_add(struct body *, const char *, size_t);
@@ -87,8 +86,12 @@ struct opened {
 	uint32_t uidvalidity, uidnext, exists, permanent;
 	bool	 has_permanent, read_only;
 };
-/* One untagged response, or a tagged one made untagged, while a folder is being opened. */
-void	parse_opened(struct parser *, const char *, size_t, struct opened *);
+/* A response code, "[UIDNEXT 5] …". */
+void	parse_code(const char *, struct opened *);
+/* "* 5 EXISTS"; other lines are left alone. */
+void	parse_exists(const char *line, struct opened *);
+/* "\Seen \Flagged" for the bits. */
+void	flags_add(struct str *, uint32_t bits);
 
 /* --- commands in flight --- */
 
@@ -147,6 +150,7 @@ struct input {
 	enum resp_kind kind;
 	uint64_t left, keep;	/* of the literal: to come, to keep */
 	unsigned bodies;	/* in this response */
+	bool	 skip;		/* the body that is coming goes nowhere */
 };
 
 enum session_state { S_GREETING, S_AUTH, S_CHALLENGE, S_ON, S_OVER };
@@ -197,7 +201,7 @@ struct cmd *session_command(struct session *, enum cmd_kind, struct job *, const
 /* A text from the server that means the end of the connection, whatever was asked?  -1 if so. */
 int	session_grave(struct session *, const char *text);
 int	session_untagged(struct session *, const char *, size_t, enum resp_kind);
-int	session_tagged(struct session *, const char *, size_t);
+int	session_tagged(struct session *, const char *);
 int	session_continue(struct session *, const char *, size_t);
 
 /* session_in.c */
@@ -206,10 +210,10 @@ int	input_run(struct session *);
 /* session_job.c */
 void	jobs_pump(struct session *);
 void	jobs_free(struct session *);
-int	job_answer(struct session *, struct cmd *, enum session_result, const char *line, const char *text);
+int	job_answer(struct session *, struct cmd *, enum session_result, const char *text);
 void	job_fail(struct job *, enum session_result, const char *text);
 /* Any untagged line that is nobody else's, and lines with neither tag nor star. */
-void	job_untagged(struct session *, const char *, size_t);
+void	job_untagged(struct session *, const char *);
 /* Sends EXAMINE or SELECT for the job, if job_may_open. */
 void	job_open(struct session *, struct job *, const char *raw, bool writable);
 bool	job_may_open(const struct session *);
