@@ -63,6 +63,20 @@ write_file(const char *path, const char *data, size_t n)
 		printf("Bail out! cannot write %s\n", path);
 }
 
+static void
+plant(const char *target, const char *path)
+{
+	if (symlink(target, path) == -1)
+		printf("Bail out! cannot link %s\n", path);
+}
+
+static void
+cut(const char *path, off_t size)
+{
+	if (truncate(path, size) == -1)
+		printf("Bail out! cannot truncate %s\n", path);
+}
+
 static int
 count_row(const struct state_row *r, void *arg)
 {
@@ -188,14 +202,14 @@ test_refusals(void)
 	refuses(path, ERR_CONFIG, "regular", "a directory");
 	rmdir(path);
 	write_file(other, "", 0);
-	symlink(other, path);
+	plant(other, path);
 	refuses(path, ERR_CONFIG, "symbolic link", "a symbolic link");
 	unlink(path);
 	mkfifo(path, 0600);
 	refuses(path, ERR_CONFIG, "regular", "a FIFO");
 	unlink(path);
 	wal = xasprintf("%s-wal", path);
-	symlink(other, wal);
+	plant(other, wal);
 	refuses(path, ERR_CONFIG, "-wal", "a symbolic link as log");
 	unlink(wal);
 	free(wal);
@@ -260,12 +274,12 @@ test_damage(void)
 	is_int(state_commit(st, &err), STATE_OK, "a state of some pages");
 	state_close(st);
 	stat(path, &sb);
-	truncate(path, sb.st_size / 2);
+	cut(path, sb.st_size / 2);
 	err_clear(&err);
 	is_int(state_open(&st, path, 0, &err), -1, "half a state");
 	is_int(err.kind, ERR_IO, "is an I/O error");
 	ok(strstr(err.text, "--rebuild") != NULL, "with what to do: %s", err.text);
-	truncate(path, sb.st_size);
+	cut(path, sb.st_size);
 	damage(path, 100, 3000);
 	err_clear(&err);
 	is_int(state_open(&st, path, 0, &err), -1, "a damaged first page");
