@@ -149,7 +149,7 @@ bench-quick:
 	BUILD=$(B) tests/bench/run quick
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-san $(BUILD)-nocage
+	rm -rf $(BUILD) $(BUILD)-san $(BUILD)-nocage $(BUILD)-coverage*
 
 .PHONY: all tests install check demo lint format fuzz fault interop coverage bench bench-quick clean
 .SECONDARY:

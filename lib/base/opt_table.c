@@ -98,7 +98,7 @@ const struct optdef opt_table[] = {
 	{ "token-cmd", 0, IMAP, true, OT_COMMAND, OG_TOKEN, AT(token_cmd), "CMD",
 	  "the token is what CMD prints, as in 'mstoken -a work'; else it is read from standard input" },
 	{ "token-file", 0, IMAP, true, OT_FILE, OG_TOKEN, AT(token_file), "FILE",
-	  "the token is the first line of FILE" },
+	  "the token is the last whole line of FILE" },
 	{ "cache-dir", 0, ALL, true, OT_DIR, OG_TOKEN, AT(cache_dir), "DIR",
 	  "tokens, and times not to connect before (default ~/.cache/mstools)" },
 
