@@ -26,15 +26,15 @@
 #include <unistd.h>
 
 struct message {
-	char	*path;
-	char	*data;
-	size_t	 len;
-	bool	 matched;
+	char *path;
+	char *data;
+	size_t len;
+	bool matched;
 };
 
 struct messages {
-	struct message	*list;
-	size_t		 n;
+	struct message *list;
+	size_t n;
 };
 
 static bool crlf, keep_nul, recurse, subset;
@@ -143,7 +143,7 @@ expect(struct message *m)
 	memcpy(in, m->data, m->len);
 	for (i = 0; i < m->len; i++) {
 		if (in[i] == '\n' && prev == '\r' && !crlf)
-			n--;			/* CRLF, whose CR was just written, becomes LF */
+			n--; /* CRLF, whose CR was just written, becomes LF */
 		else if (in[i] == '\n' && prev != '\r' && crlf)
 			m->data[n++] = '\r';
 		m->data[n++] = in[i] == '\0' && !keep_nul ? (char)0x80 : in[i];
@@ -191,7 +191,8 @@ report_extra(const struct message *m, const struct messages *originals)
 	if (best == NULL)
 		warnx("%s (%zu bytes): one too many", m->path, m->len);
 	else
-		warnx("%s (%zu bytes) is no original; nearest is %s (%zu bytes expected), from byte %zu on different",
+		warnx(
+		    "%s (%zu bytes) is no original; nearest is %s (%zu bytes expected), from byte %zu on different",
 		    m->path, m->len, best->path, best->len, most);
 }
 
@@ -242,11 +243,20 @@ main(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "cnrs")) != -1) {
 		switch (c) {
-		case 'c': crlf = true; break;
-		case 'n': keep_nul = true; break;
-		case 'r': recurse = true; break;
-		case 's': subset = true; break;
-		default: return 2;
+		case 'c':
+			crlf = true;
+			break;
+		case 'n':
+			keep_nul = true;
+			break;
+		case 'r':
+			recurse = true;
+			break;
+		case 's':
+			subset = true;
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (argc - optind != 2)

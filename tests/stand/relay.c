@@ -38,38 +38,38 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK		65536
-#define HELD_MAX	(64u << 20)	/* bytes on their way in one direction */
+#define CHUNK 65536
+#define HELD_MAX (64u << 20) /* bytes on their way in one direction */
 
 enum fault { NO_FAULT, CUT, RESET, STALL };
 enum proxy { NO_PROXY, HTTP, SOCKS5 };
 
 struct chunk {
-	struct chunk	*next;
-	uint64_t	 due;		/* ns */
-	size_t		 len, off;
-	char		 data[];
+	struct chunk *next;
+	uint64_t due; /* ns */
+	size_t len, off;
+	char data[];
 };
 
 /* One direction. */
 struct way {
-	int		 from, to;
-	struct chunk	*first, **last;
-	size_t		 held;
-	uint64_t	 taken;		/* bytes read */
-	uint64_t	 given;		/* bytes written */
-	bool		 eof, shut;
-	enum fault	 fault;
-	uint64_t	 after;
+	int from, to;
+	struct chunk *first, **last;
+	size_t held;
+	uint64_t taken; /* bytes read */
+	uint64_t given; /* bytes written */
+	bool eof, shut;
+	enum fault fault;
+	uint64_t after;
 };
 
 static const char *log_path, *credentials, *refusal;
-static uint64_t half;			/* of the round-trip time, ns */
+static uint64_t half; /* of the round-trip time, ns */
 static enum proxy proxy;
 static int target_port, connection;
-static struct way up, down;		/* of this process's connection; before: what the options say */
+static struct way up, down; /* of this process's connection; before: what the options say */
 static unsigned flights;
-static bool answered = true;		/* the server has spoken since the client did */
+static bool answered = true; /* the server has spoken since the client did */
 
 static uint64_t
 now(void)
@@ -121,7 +121,8 @@ no_delay(int fd)
 static void
 goodbye(int status)
 {
-	note("closed up=%llu down=%llu flights=%u", (unsigned long long)up.given, (unsigned long long)down.given, flights);
+	note("closed up=%llu down=%llu flights=%u", (unsigned long long)up.given,
+	    (unsigned long long)down.given, flights);
 	_exit(status);
 }
 
@@ -135,7 +136,7 @@ break_line(enum fault fault)
 	if (fault == STALL) {
 		struct pollfd p = { .fd = up.from, .events = POLLRDHUP };
 
-		poll(&p, 1, -1);	/* until the client gives up */
+		poll(&p, 1, -1); /* until the client gives up */
 	} else if (fault == RESET) {
 		setsockopt(up.from, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	}
@@ -343,7 +344,8 @@ http_connect(int fd)
 	note("target %s", where);
 	if (refusal != NULL)
 		http_answer(fd, refusal, false);
-	snprintf(want, sizeof(want), "Proxy-Authorization: Basic %s\r\n", credentials != NULL ? base64(credentials) : "");
+	snprintf(want, sizeof(want), "Proxy-Authorization: Basic %s\r\n",
+	    credentials != NULL ? base64(credentials) : "");
 	if (credentials != NULL && strcasestr(head, want) == NULL)
 		http_answer(fd, "407 Proxy Authentication Required", false);
 	http_answer(fd, "200 Connection established", true);
@@ -455,7 +457,8 @@ listen_on(int port, const char *port_file)
 	}
 	snprintf(new, sizeof(new), "%s.new", port_file);
 	f = fopen(new, "w");
-	if (f == NULL || fprintf(f, "%d\n", ntohs(a.sin_port)) < 0 || fclose(f) != 0 || rename(new, port_file) == -1)
+	if (f == NULL || fprintf(f, "%d\n", ntohs(a.sin_port)) < 0 || fclose(f) != 0 ||
+	    rename(new, port_file) == -1)
 		err(1, "%s", port_file);
 	return fd;
 }
@@ -468,17 +471,38 @@ main(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "a:d:l:n:o:P:R:r:u:x:")) != -1) {
 		switch (c) {
-		case 'a': credentials = optarg; break;
-		case 'd': parse_fault(&down, optarg); break;
-		case 'l': log_path = optarg; break;
-		case 'n': hurt = atoi(optarg); break;
-		case 'o': port_file = optarg; break;
-		case 'P': port = atoi(optarg); break;
-		case 'R': refusal = optarg; break;
-		case 'r': half = (uint64_t)atoi(optarg) * 500000; break;
-		case 'u': parse_fault(&up, optarg); break;
-		case 'x': proxy = strcmp(optarg, "http") == 0 ? HTTP : SOCKS5; break;
-		default: return 2;
+		case 'a':
+			credentials = optarg;
+			break;
+		case 'd':
+			parse_fault(&down, optarg);
+			break;
+		case 'l':
+			log_path = optarg;
+			break;
+		case 'n':
+			hurt = atoi(optarg);
+			break;
+		case 'o':
+			port_file = optarg;
+			break;
+		case 'P':
+			port = atoi(optarg);
+			break;
+		case 'R':
+			refusal = optarg;
+			break;
+		case 'r':
+			half = (uint64_t)atoi(optarg) * 500000;
+			break;
+		case 'u':
+			parse_fault(&up, optarg);
+			break;
+		case 'x':
+			proxy = strcmp(optarg, "http") == 0 ? HTTP : SOCKS5;
+			break;
+		default:
+			return 2;
 		}
 	}
 	if (argc - optind != 1)

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC1091,SC2154
 # The scripted servers: that they do what a scenario says, so that a test that relies on it tests something.
 . "${0%/*}/../lib/sh"
 

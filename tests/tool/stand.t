@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC1091,SC2154
 # The stands themselves: an issuer that issues and refuses, a server that lets in and keeps out, nothing left behind.
 . "${0%/*}/../lib/sh"
 
