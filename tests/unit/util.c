@@ -53,10 +53,11 @@ leave(void)
 	_exit(42);
 }
 
-/* What an overflow does, in a child: 71 by default, or the handler. */
+/* What a size that cannot be does, in a child: 71 by default, or the handler. */
 static int
 overflow(bool handler)
 {
+	struct str s = STR_INIT;
 	int status;
 	pid_t pid = fork();
 
@@ -65,7 +66,7 @@ overflow(bool handler)
 			_exit(1);
 		if (handler)
 			util_oom(leave);
-		free(xreallocarray(NULL, SIZE_MAX / 2, 3));
+		str_add(&s, "x", SIZE_MAX / 2);
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
