@@ -274,7 +274,11 @@ with_cache(struct get *g, struct err *err)
 	keep = usable;
 	failed = g->e.failed;
 	before = g->e.cached_at;
-	r = cache_lock(g->cache, keep ? 0 : LOCK_WAIT_MS, err);
+	r = cache_lock(g->cache, 0, err);
+	if (r == -2 && !keep) {
+		log_v(1, "another process is asking for this token: waiting for it");
+		r = cache_lock(g->cache, LOCK_WAIT_MS, err);
+	}
 	if (r == 0)
 		r = locked(g, keep, failed, before, err);
 	else if (keep)
