@@ -93,7 +93,7 @@ ordered(session, message, asked)
 	return asked;
 }
 
-/* Sends a body, or the part of it after which the connection breaks (message N cut BYTES HOW). */
+/* Sends a body; for message N cut BYTES ACTION only so much before the action, which may end it all. */
 async function
 sendBody(session, message, bytes)
 {
@@ -104,7 +104,8 @@ sendBody(session, message, bytes)
 		return session.connection.write(bytes);
 	await session.connection.write(bytes.subarray(0, Number(cut.arg[0])));
 	await sleep(20);
-	return session.act([cut.arg[1]], () => {});
+	await session.act([cut.arg.slice(1).join(' ')], () => {});
+	return session.connection.write(bytes.subarray(Number(cut.arg[0])));
 }
 
 async function

@@ -23,7 +23,7 @@ const CAPABILITIES = {
 /* Quirks of one message: KIND takes this many words of argument. */
 const QUIRKS = {
 	nodata: 0, gone: 0, substitute: 0, nil: 0, quoted: 0, empty: 0, size: 1, order: 1, date: 'rest', flags: 'rest',
-	no: 'rest', bad: 'rest', line: 'rest', cut: 2, literal: 1, file: 1, raw: 1,
+	no: 'rest', bad: 'rest', line: 'rest', cut: 3, literal: 1, file: 1, raw: 1,
 };
 
 /* Words; "a b" is one word, and \ in it takes the next character as it is. */

@@ -46,13 +46,19 @@ class Session {
 		this.connection = new Connection(raw, socket, number, server.log, (text) => this.command(text));
 	}
 
+	/* No command is looked at before the greeting is out. */
 	async start()
 	{
+		const c = this.connection;
+
+		c.busy = true;
 		try {
 			await this.greet();
 		} catch (err) {
-			this.connection.end('closed');
+			c.end('closed');
 		}
+		c.busy = false;
+		c.run();
 	}
 
 	async greet()
