@@ -102,7 +102,7 @@ JOBS	?= $(shell nproc)
 SANB	= $(BUILD)-san
 TOOL_TESTS = $(wildcard tests/tool/*.t)
 # Not a second time: what looks at system calls, sizes of processes or the cage, or only at scripts and pages.
-NOT_SAN	= manual stand
+NOT_SAN	= install manual stand
 SAN_TOOL_TESTS = $(filter-out $(patsubst %,$(SANB)/tests/tool/%.t,$(NOT_SAN)),$(addprefix $(SANB)/,$(TOOL_TESTS)))
 SAN_UNIT = $(patsubst $(BUILD)/%,$(SANB)/%,$(UNIT))
 
