@@ -194,13 +194,6 @@ parse_json(char *line, size_t len, struct receipt_line *r, struct err *err)
 	return rc;
 }
 
-/* A user may begin with a brace, but not with brace and quote. */
-static bool
-is_json(const char *line)
-{
-	return line[0] == '{' && (line[1 + strspn(line + 1, " \t")] == '"' || line[1 + strspn(line + 1, " \t")] == '}');
-}
-
 int
 receipt_parse(char *line, size_t len, struct receipt_line *r, struct err *err)
 {
@@ -214,10 +207,11 @@ receipt_parse(char *line, size_t len, struct receipt_line *r, struct err *err)
 		line[--len] = '\0';
 	if (len == 0)
 		return 0;
-	if (is_json(line))
-		return parse_json(line, len, r, err);
+	/* A user may begin with a brace; JSON Lines have no raw tab. */
 	if (strchr(line, '\t') != NULL)
 		return parse_tsv(line, r, err);
+	if (*line == '{')
+		return parse_json(line, len, r, err);
 	if (*line != '/' && *line != '.')
 		return bad(err, "neither columns nor a path");
 	r->kind = LINE_PATH;

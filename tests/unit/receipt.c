@@ -139,6 +139,7 @@ test_parse_tsv(void)
 	good("a@b\tINBOX\t4294967295\t4294967295\t2024-02-29T23:59:59Z\t\t\t", "a@b", "INBOX", UINT32_MAX, UINT32_MAX, true, 1709251199);
 	good("a@b\ta\\tb\\\\c\\x0a\\xC3\\xbc\t1\t2\t-\tx", "a@b", "a\tb\\c\n\xc3\xbc", 1, 2, false, 0);
 	good("{x@b\tINBOX\t1\t2\t-", "{x@b", "INBOX", 1, 2, false, 0);
+	good("{\"x@b\tINBOX\t1\t2\t-", "{\"x@b", "INBOX", 1, 2, false, 0);
 	good("/x@b\tINBOX\t1\t2\t-", "/x@b", "INBOX", 1, 2, false, 0);
 	good("a@b\tINBOX\t1\t2\t1969-12-31T23:59:59Z", "a@b", "INBOX", 1, 2, true, -1);
 
