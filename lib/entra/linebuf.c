@@ -41,12 +41,22 @@ overlong(struct linebuf *l, struct err *err)
 	    l->max);
 }
 
+/* Where the line at s ends, within n bytes; NULL: further on. */
+static char *
+line_end(const struct linebuf *l, char *s, size_t n)
+{
+	char *nl = l->end != LINEBUF_NUL ? memchr(s, '\n', n) : NULL;
+	char *nul = l->end != LINEBUF_LF ? memchr(s, '\0', nl != NULL ? (size_t)(nl - s) : n) : NULL;
+
+	return nul != NULL ? nul : nl;
+}
+
 int
 linebuf_take(struct linebuf *l, char **line, size_t *len, struct err *err)
 {
 	size_t left = l->buf.len - l->off;
 	char *s = left > 0 ? l->buf.s + l->off : NULL;
-	char *nl = s != NULL ? memchr(s, '\n', left) : NULL;
+	char *nl = s != NULL ? line_end(l, s, left) : NULL;
 	size_t n = nl != NULL ? (size_t)(nl - s) : left;
 	bool skip = l->skipping || n > l->max;
 
@@ -65,8 +75,10 @@ linebuf_take(struct linebuf *l, char **line, size_t *len, struct err *err)
 		l->back = l->off;
 		return overlong(l, err);
 	}
-	if (nl != NULL)
+	if (nl != NULL) {
+		l->ended = *nl;
 		*nl = '\0';
+	}
 	l->lineno++;
 	*line = s;
 	*len = n;
@@ -77,7 +89,7 @@ void
 linebuf_untake(struct linebuf *l)
 {
 	if (l->off > l->back && l->buf.s[l->off - 1] == '\0')
-		l->buf.s[l->off - 1] = '\n';
+		l->buf.s[l->off - 1] = l->ended;
 	l->off = l->back;
 	l->lineno--;
 }

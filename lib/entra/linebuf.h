@@ -12,8 +12,12 @@
 #include "base/err.h"
 #include "base/secret.h"
 
+/* What ends a line: a newline; or a NUL, for paths that may hold newlines; or whichever comes first. */
+enum linebuf_end { LINEBUF_LF, LINEBUF_NUL, LINEBUF_EITHER };
+
 struct linebuf {
 	int		fd;		/* foreign */
+	enum linebuf_end end;		/* may be changed between two lines */
 	size_t		max;		/* longest line, without its end */
 	bool		eof;
 	unsigned long	lineno;		/* of the line taken last; 0 before the first */
@@ -22,6 +26,7 @@ struct linebuf {
 	struct secret	buf;
 	size_t		off;		/* start of the next line in buf */
 	size_t		back;		/* start of the line taken last */
+	char		ended;		/* by what the line taken last was ended */
 	bool		skipping;	/* inside a line that is too long */
 };
 
@@ -31,7 +36,7 @@ void	linebuf_release(struct linebuf *);	/* does not close fd */
 
 /*
  * Takes a line that is in the buffer, or at the end of the file what is left
- * of one.  *line is NUL-terminated, without the newline, and lives until the
+ * of one.  *line is NUL-terminated, without its end, and lives until the
  * next call of any function here.  1 a line, 0 none yet (or none any more, if eof),
  * -1 an overlong line, which is skipped; err set (ERR_DATA/STAGE_STDIN).
  */

@@ -102,6 +102,8 @@ source_open(struct source **sp, const struct options *o, struct err *err)
 	s->in = (struct linebuf)LINEBUF_INIT(STDIN_FILENO, SOURCE_LINE_MAX);
 	s->receipts = o->program == OPT_MSMARK && o->nargs == 0;
 	s->reading = s->receipts || !has_alternative(s);
+	if (s->receipts && o->null)	/* the token's line, or the first of the paths */
+		s->in.end = LINEBUF_EITHER;
 	if (!has_alternative(s) && isatty(STDIN_FILENO)) {
 		terminal(s, err);
 		free(s);
@@ -296,6 +298,8 @@ from_stdin(struct source *s, struct err *err)
 	int r;
 
 	r = linebuf_next(&s->in, -1, &line, &len, err);
+	if (s->receipts && s->o->null)
+		s->in.end = LINEBUF_NUL;
 	if (r != 1)
 		return r == -1 && err->kind == ERR_DATA && !s->receipts ? 0 : r;
 	if (source_is_token(line, len > 0 && line[len - 1] == '\r' ? len - 1 : len)) {

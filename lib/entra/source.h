@@ -83,6 +83,7 @@ int	source_fd(const struct source *);
 
 /*
  * The next line of stdin after the token: msmark's receipts.  Blocks.
+ * With -0 it ends at a NUL instead.
  * *line is NUL-terminated, without the line end, writable, valid until the
  * next call; *len tells of embedded NULs.
  * 1 a line, 0 end, -1 with err set: ERR_DATA for an overlong line (it is
