@@ -126,7 +126,7 @@ LINT_SH	= $(filter-out %.md %.json,$(sort $(wildcard scripts/* tests/one tests/*
 lint:
 	scripts/deps lint
 	clang-format --dry-run -Werror $(LINT_C)
-	shellcheck $(sort $(LINT_SH))
+	shellcheck -S warning $(sort $(LINT_SH))
 	mandoc -Tlint -Wwarning man/*
 	for h in $(wildcard lib/*/*.h); do \
 		$(CC) $(P_CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -x c $$h || exit 1; \
