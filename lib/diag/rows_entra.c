@@ -251,7 +251,7 @@ static const struct diag_row rows[] = {
 },
 {
 	.stages = TOKEN, .pattern = "AADSTS53003|AADSTS530035|AADSTS53000|AADSTS53001|AADSTS53002|AADSTS530034|"
-	    "AADSTS530036|AADSTS500014|interaction_required",
+	    "AADSTS530036|AADSTS500014",
 	.sample = "invalid_grant: AADSTS53003: Access has been blocked by Conditional Access policies. The access policy "
 	    "does not allow token issuance",
 	.cause = {
@@ -344,6 +344,15 @@ static const struct diag_row rows[] = {
 	},
 },
 {
+	.stages = TOKEN, .pattern = "interaction_required",
+	.sample = "interaction_required: the request needs a person",
+	.cause = {
+		{ .cause = "the issuer wants a person to sign in (second factor, terms of use), which an app cannot",
+		  .tell = "entra.microsoft.com > Sign-in logs > Service principal sign-ins, by the correlation ID above",
+		  .cure = "an administrator leaves the app out of the Conditional Access policy that is named there" },
+	},
+},
+{
 	.stages = TOKEN, .pattern = "invalid_client",
 	.sample = "invalid_client: client authentication failed",
 	.title = "invalid_client without a code",
@@ -395,7 +404,7 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = TOKEN, .pattern = "reply",
+	.stages = TOKEN, .pattern = "not JSON|larger than|reply",
 	.sample = "the reply is not that of a token endpoint (HTTP 200)",
 	.title = "an answer that is no token",
 	.cause = {

@@ -109,16 +109,20 @@ static const struct diag_row rows[] = {
 
 /* --- TCP --- */
 {
-	.stages = TCP, .pattern = "refused",
-	.sample = "connection refused",
+	.stages = TCP, .pattern = "refused|Couldn't connect",
+	.sample = "cannot connect: Connection refused",
 	.cause = {
+		{ .cond = COND_PROXY,
+		  .cause = "the proxy {proxy} does not listen there",
+		  .tell = "\tcurl -sv -x {sh:proxy} https://login.microsoftonline.com -o /dev/null",
+		  .cure = "correct proxy in {config} or ALL_PROXY, HTTPS_PROXY in the environment; --proxy '' goes without one" },
 		{ .cause = "nothing listens on that host and port: host or port is wrong",
 		  .tell = "Exchange Online listens on port 993 of " HOSTS,
 		  .cure = "leave host and port out and set cloud" },
 		{ .cond = COND_NO_PROXY,
-		  .cause = "a firewall refuses port 993; from here it goes only through a proxy",
-		  .tell = "port 443 of the same host works:\n\tcurl -sI https://{host} | head -n 1",
-		  .cure = "have {host}:993 opened, or set proxy = \"http://HOST:PORT\"" },
+		  .cause = "a firewall refuses the connection; from here it goes only through a proxy",
+		  .tell = "port 443 of the same host works:\n\tcurl -sI https://{peerhost} | head -n 1",
+		  .cure = "have {peer} opened, or set proxy = \"http://HOST:PORT\"" },
 	},
 },
 {
@@ -126,10 +130,10 @@ static const struct diag_row rows[] = {
 	.sample = "no connection within 60 s: connection timed out",
 	.cause = {
 		{ .cond = COND_NO_PROXY,
-		  .cause = "a firewall drops port 993: the company lets only its proxy out",
+		  .cause = "a firewall drops the connection: the company lets only its proxy out",
 		  .tell = "port 443 of the same host works, or a browser here needs a proxy:\n"
-		    "\tcurl -sI -m 20 https://{host} | head -n 1",
-		  .cure = "have {host}:993 opened, or set proxy = \"http://HOST:PORT\"" },
+		    "\tcurl -sI -m 20 https://{peerhost} | head -n 1",
+		  .cure = "have {peer} opened, or set proxy = \"http://HOST:PORT\"" },
 		{ .cause = "IPv6 is announced here but leads nowhere",
 		  .tell = "with -4 it works",
 		  .cure = "run with -4, and mend IPv6" },
@@ -162,7 +166,7 @@ static const struct diag_row rows[] = {
 	.cause = {
 		{ .cause = "a firewall in between cuts the connection, or the server is being restarted",
 		  .tell = "it comes back at each try only with a firewall:\n\t{mscheck}",
-		  .cure = "the next run tries again; if it lasts, have {host}:993 let through unchanged" },
+		  .cure = "the next run tries again; if it lasts, have {peer} let through unchanged" },
 	},
 },
 
@@ -262,7 +266,7 @@ static const struct diag_row rows[] = {
 		  .cure = "leave port out, or set port = 993" },
 		{ .cause = "something in between answers in plain text (a proxy, a guest network)",
 		  .tell = "\tcurl -sv -m 10 telnet://{peer} </dev/null",
-		  .cure = "set proxy, or have {host}:993 let through unchanged" },
+		  .cure = "set proxy, or have {peer} let through unchanged" },
 	},
 },
 {
@@ -288,7 +292,7 @@ static const struct diag_row rows[] = {
 		{ .cause = "a firewall or proxy in between cuts TLS to {host}",
 		  .tell = "from another network it works:\n"
 		    "\topenssl s_client -connect {sh:peer} -servername {sh:peerhost} </dev/null",
-		  .cure = "have {host}:993 let through unchanged, or set proxy" },
+		  .cure = "have {peer} let through unchanged, or set proxy" },
 		{ .cause = "the server is being restarted", .cure = "nothing: the next run tries again" },
 	},
 },

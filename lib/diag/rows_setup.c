@@ -233,8 +233,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "pkcs11|unregistered scheme|store",
-	.sample = "neither a certificate nor a private key: unregistered scheme",
+	.stages = CRED, .pattern = "this kind of URI|unregistered scheme",
+	.sample = "no provider of OpenSSL opens this kind of URI (see openssl.cnf): unsupported",
 	.cause = {
 		{ .cause = "OpenSSL has no module for this kind of address",
 		  .tell = "\topenssl list -providers; openssl list -store-loaders",
