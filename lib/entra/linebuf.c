@@ -9,7 +9,7 @@
 #include "base/util.h"
 #include "linebuf.h"
 
-#define SLICE_MS 250	/* how soon *stop is seen, should the signal come right before poll */
+#define SLICE_MS 250 /* how soon *stop is seen, should the signal come right before poll */
 
 void
 linebuf_release(struct linebuf *l)
@@ -62,7 +62,7 @@ linebuf_take(struct linebuf *l, char **line, size_t *len, struct err *err)
 
 	l->back = l->off;
 	if (nl == NULL && !l->eof) {
-		if (skip) {	/* its middle is not worth keeping */
+		if (skip) { /* its middle is not worth keeping */
 			l->skipping = true;
 			l->off = l->back = l->buf.len;
 		}

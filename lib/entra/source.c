@@ -27,10 +27,10 @@
 #include "source.h"
 #include "token.h"
 
-#define CMD_SECS 300		/* somebody may have to answer a question of ssh's */
-#define STDIN_WAIT_MS 10000	/* for a token that a command or file may give as well */
-#define NEWER_WAIT_MS 10000	/* for mstoken --follow to see that the old one has run out */
-#define POLL_READS 16		/* in one source_poll */
+#define CMD_SECS 300	    /* somebody may have to answer a question of ssh's */
+#define STDIN_WAIT_MS 10000 /* for a token that a command or file may give as well */
+#define NEWER_WAIT_MS 10000 /* for mstoken --follow to see that the old one has run out */
+#define POLL_READS 16	    /* in one source_poll */
 #define FILE_TAIL (2 * SOURCE_TOKEN_MAX + 4)
 
 #define NO_TOKEN "no token on the first line of stdin (did mstoken fail?)"
@@ -38,13 +38,13 @@
 enum from { FROM_NOTHING, FROM_STDIN, FROM_CMD, FROM_FILE };
 
 struct source {
-	const struct options *o;	/* foreign */
-	struct linebuf	in;
-	bool		receipts;	/* stdin holds msmark's receipts after the token */
-	bool		reading;	/* stdin is ours to read */
-	bool		started;	/* the first line has been dealt with */
-	struct secret	token, client;	/* client: what was in $MSTOOLS_CLIENT_SECRET */
-	enum from	from;
+	const struct options *o; /* foreign */
+	struct linebuf in;
+	bool receipts;		     /* stdin holds msmark's receipts after the token */
+	bool reading;		     /* stdin is ours to read */
+	bool started;		     /* the first line has been dealt with */
+	struct secret token, client; /* client: what was in $MSTOOLS_CLIENT_SECRET */
+	enum from from;
 	const volatile sig_atomic_t *stop;
 };
 
@@ -73,11 +73,12 @@ terminal(const struct source *s, struct err *err)
 	if (s->o->program == OPT_MSMARK)
 		return err_set(err, ERR_USAGE, STAGE_STDIN, NULL,
 		    "a token and receipts are expected on stdin, which is a terminal; type: "
-		    "{ mstoken -a %s; cat RECEIPTS; } | msmark -a %s ...", a, a);
+		    "{ mstoken -a %s; cat RECEIPTS; } | msmark -a %s ...",
+		    a, a);
 	return err_set(err, ERR_USAGE, STAGE_STDIN, NULL,
 	    "a token is expected on stdin, which is a terminal; type: "
-	    "mstoken -a %s | %s -a %s ...  (or configure token-cmd)", a,
-	    s->o->program == OPT_MSLS ? "msls" : "msfetch", a);
+	    "mstoken -a %s | %s -a %s ...  (or configure token-cmd)",
+	    a, s->o->program == OPT_MSLS ? "msls" : "msfetch", a);
 }
 
 /* Out of the environment, and out of the memory that holds it. */
@@ -102,7 +103,7 @@ source_open(struct source **sp, const struct options *o, struct err *err)
 	s->in = (struct linebuf)LINEBUF_INIT(STDIN_FILENO, SOURCE_LINE_MAX);
 	s->receipts = o->program == OPT_MSMARK && o->nargs == 0;
 	s->reading = s->receipts || !has_alternative(s);
-	if (s->receipts && o->null)	/* the token's line, or the first of the paths */
+	if (s->receipts && o->null) /* the token's line, or the first of the paths */
 		s->in.end = LINEBUF_EITHER;
 	if (!has_alternative(s) && isatty(STDIN_FILENO)) {
 		terminal(s, err);
@@ -157,8 +158,12 @@ from_cmd(struct source *s, struct err *err)
 	struct secret out = SECRET_INIT;
 	char id[TOKEN_ID_SIZE];
 	struct command c = {
-		.cmd = s->o->token_cmd, .what = "the token command", .secs = CMD_SECS,
-		.max = SOURCE_TOKEN_MAX + 2, .stop = s->stop, .secret = s->client.s,
+		.cmd = s->o->token_cmd,
+		.what = "the token command",
+		.secs = CMD_SECS,
+		.max = SOURCE_TOKEN_MAX + 2,
+		.stop = s->stop,
+		.secret = s->client.s,
 	};
 	char *nl;
 	size_t n;
@@ -194,7 +199,7 @@ read_tail(int fd, struct secret *out)
 	char buf[8192];
 	ssize_t k;
 
-	if (size != -1)	/* else a FIFO */
+	if (size != -1) /* else a FIFO */
 		(void)lseek(fd, size > FILE_TAIL ? size - FILE_TAIL : 0, SEEK_SET);
 	for (;;) {
 		k = read(fd, buf, sizeof buf);

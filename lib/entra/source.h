@@ -29,7 +29,7 @@
 #include "base/secret.h"
 
 #define SOURCE_TOKEN_MAX (64 * 1024)
-#define SOURCE_LINE_MAX (64 * 1024)	/* of a receipt */
+#define SOURCE_LINE_MAX (64 * 1024) /* of a receipt */
 
 struct source;
 
@@ -41,8 +41,8 @@ struct source;
  * 0, or -1 with err set: ERR_USAGE/STAGE_STDIN if stdin is a terminal, and
  * would be needed for the token (the text says what to type).
  */
-int	source_open(struct source **, const struct options *o, struct err *);
-void	source_free(struct source *);	/* NULL is allowed; cleanses */
+int source_open(struct source **, const struct options *o, struct err *);
+void source_free(struct source *); /* NULL is allowed; cleanses */
 
 /*
  * The current token; the first call gets it (waits for stdin, runs the command
@@ -53,8 +53,8 @@ void	source_free(struct source *);	/* NULL is allowed; cleanses */
  * is passed on as the kind it stands for, any that is none of sysexits(3)
  * as ERR_CONFIG; too slow: ERR_AGAIN).
  */
-int	source_token(struct source *, const struct secret **tok, struct err *)
-	    __attribute__((warn_unused_result));
+int source_token(struct source *, const struct secret **tok, struct err *)
+    __attribute__((warn_unused_result));
 
 /*
  * The current token was refused, or has expired: gets another one.  Takes the
@@ -64,22 +64,22 @@ int	source_token(struct source *, const struct secret **tok, struct err *)
  * 1 a token that differs from the current one, which it replaces; 0 none to be
  * had (the current one stays); -1 with err set as above.
  */
-int	source_next(struct source *, const char *why, const struct secret **tok, struct err *)
-	    __attribute__((warn_unused_result));
+int source_next(struct source *, const char *why, const struct secret **tok, struct err *)
+    __attribute__((warn_unused_result));
 
 /*
  * Takes a newer token that has arrived on stdin, without blocking.
  * 1 a newer token is now the current one, 0 nothing, -1 with err set (a line
  * that is no token; the current one stays good).
  */
-int	source_poll(struct source *, struct err *);
+int source_poll(struct source *, struct err *);
 
 /*
  * The descriptor to poll for POLLIN before source_poll; -1 if nothing can come
  * any more (EOF, no stdin, or receipts are read from it).  Ask again after
  * every source_poll.
  */
-int	source_fd(const struct source *);
+int source_fd(const struct source *);
 
 /*
  * The next line of stdin after the token: msmark's receipts.  Blocks.
@@ -89,8 +89,7 @@ int	source_fd(const struct source *);
  * 1 a line, 0 end, -1 with err set: ERR_DATA for an overlong line (it is
  * skipped; go on if you like), ERR_IO if reading fails.
  */
-int	source_line(struct source *, char **line, size_t *len, struct err *)
-	    __attribute__((warn_unused_result));
+int source_line(struct source *, char **line, size_t *len, struct err *) __attribute__((warn_unused_result));
 /* Number of the line that was read last from stdin, from 1; 0 before the first. */
 unsigned long source_lineno(const struct source *);
 
@@ -101,9 +100,9 @@ const char *source_describe(const struct source *);
  * While *stop is zero nothing changes; once it is not (set by a signal
  * handler), every wait above ends soon with -1, err->sys EINTR, ERR_AGAIN.
  */
-void	source_set_stop(struct source *, const volatile sig_atomic_t *stop);
+void source_set_stop(struct source *, const volatile sig_atomic_t *stop);
 
 /* True if the n bytes at s make a token by the rule above. */
-bool	source_is_token(const char *s, size_t n);
+bool source_is_token(const char *s, size_t n);
 
 #endif
