@@ -52,7 +52,7 @@ enum wire_type {
 	WIRE_ROWS,
 	WIRE_UIDS,
 	WIRE_HEADER,
-	WIRE_BEGIN,		/* a body has begun to arrive (for blame after a crash) */
+	WIRE_BEGIN,		/* a body has begun to arrive and is not whole yet (for blame after a loss) */
 	WIRE_MESSAGE,		/* a body is whole in its slot */
 	WIRE_DONE,		/* the job's command has its tagged answer */
 	WIRE_FAIL		/* the connection is lost or was never there; the worker exits after it */

@@ -166,6 +166,7 @@ struct session_ops {
 	void	(*uids)(void *arg, uint32_t job, const uint32_t *, size_t n);
 	/* from, subject: decoded UTF-8, never NULL */
 	void	(*header)(void *arg, uint32_t job, const struct session_row *, const char *from, const char *subject);
+	/* A body has begun to arrive and is not whole yet; uid 0: not said yet (then job may be 0 too). */
 	void	(*begin)(void *arg, uint32_t job, uint32_t uid, uint32_t slot);
 	/* fd is the slot's, and the caller's again. */
 	void	(*message)(void *arg, uint32_t job, int fd, const struct session_message *);

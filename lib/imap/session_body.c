@@ -42,7 +42,7 @@ body_begin(struct body *b, int fd, uint32_t slot)
 		util_no_memory();
 	quirk_substitute_reset(&b->substitute);
 	b->taken = true;
-	b->whole = b->cr = false;
+	b->whole = b->cr = b->told = false;
 	b->first = true;
 	b->fd = fd;
 	b->slot = slot;

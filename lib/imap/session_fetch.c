@@ -121,19 +121,15 @@ fetch_needs_slot(struct session *s)
 	uint32_t number;
 	int fd;
 
-	s->wants_slot = false;
 	if (s->in.bodies > 0 || s->body.taken || !jobs_want_bodies(s))
 		return false;
 	at = find_item(s->in.resp.s, "BODY[]");
 	if (at == NULL || *at != '"')
 		return false;
-	if (s->ops.slot(s->arg, &fd, &number) == 0) {
-		s->wants_slot = true;
-		return true;
-	}
-	body_begin(&s->body, fd, number);
-	s->ops.begin(s->arg, 0, 0, number);
-	return false;
+	s->wants_slot = s->ops.slot(s->arg, &fd, &number) == 0;
+	if (!s->wants_slot)
+		body_begin(&s->body, fd, number);
+	return s->wants_slot;
 }
 
 static void

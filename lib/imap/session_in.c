@@ -120,19 +120,24 @@ uid_so_far(const char *p)
 static void
 begin_body(struct session *s)
 {
-	uint32_t uid, number = 0;
-	struct job *job;
-	int fd = -1;
+	uint32_t number;
+	int fd;
 
-	s->wants_slot = false;
-	if (s->ops.slot(s->arg, &fd, &number) == 0) {
-		s->wants_slot = true;
-		return;
-	}
-	body_begin(&s->body, fd, number);
-	uid = uid_so_far(s->in.resp.s);
-	job = job_asking(s, uid, true);
-	s->ops.begin(s->arg, job != NULL ? job->j.id : 0, uid, number);
+	s->wants_slot = s->ops.slot(s->arg, &fd, &number) == 0;
+	if (!s->wants_slot)
+		body_begin(&s->body, fd, number);
+}
+
+/* A body that is going to take its time: whoever asks what broke the connection wants to know. */
+static void
+tell_begin(struct session *s)
+{
+	uint32_t uid = uid_so_far(s->in.resp.s);
+	struct job *job = job_asking(s, uid, true);
+
+	if (!s->body.told)
+		s->ops.begin(s->arg, job != NULL ? job->j.id : 0, uid, s->body.slot);
+	s->body.told = true;
 }
 
 static int
@@ -249,8 +254,11 @@ take_body(struct session *s)
 		return file_error(s);
 	in->start += n;
 	in->left -= n;
-	if (in->left > 0)
+	if (in->left > 0) {
+		if (!in->skip)
+			tell_begin(s);
 		return 0;
+	}
 	if (!in->skip && body_end(&s->body) == -1)
 		return file_error(s);
 	in->mode = IN_LINE;

@@ -21,6 +21,7 @@ struct body {
 	size_t	 nout;
 	bool	 keep_crlf;
 	bool	 taken;		/* a slot is */
+	bool	 told;		/* that it has begun */
 	bool	 whole;		/* all of it is in the file; md is final */
 	int	 fd;		/* foreign */
 	uint32_t slot;
