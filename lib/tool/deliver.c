@@ -31,16 +31,21 @@ row_of(const struct run *r, const struct wire_message *m)
 
 	memcpy(row.sha256, m->sha256, sizeof row.sha256);
 	row.flags = r->o->keep_flags ? m->row.flags & PLACE_FLAGS : 0;
-	row.how = HOW_FILE;
+	row.how = r->store.md != NULL ? HOW_FILE : HOW_PIPE;
 	return row;
 }
 
+/* A message to be delivered: to the group in hand. */
 static void
 keep(struct run *r, struct box *b, const struct wire_message *m, int fd)
 {
 	struct state_msg row = row_of(r, m);
 	struct err e = ERR_INIT;
 
+	if (row.how == HOW_PIPE) {
+		slots_discard(r->slots, m->slot, fd);
+		fd = -1;
+	}
 	if (commit_add(r->commit, &b->where, &row, fd, &e) == -1) {
 		run_fatal(r, &e);
 		return;
@@ -49,9 +54,22 @@ keep(struct run *r, struct box *b, const struct wire_message *m, int fd)
 	progress_add(1, row.bytes);
 	r->report->messages++;
 	r->report->bytes += row.bytes;
-	b->good = row.uid;
+}
+
+static void
+arrived(struct run *r, struct task *t, const struct wire_message *m, int fd)
+{
+	struct box *b = t->box;
+
+	t->came++;
+	b->good = m->row.uid;
 	b->stuck = 0;
-	poison_proof(r, b, row.uid);
+	if (r->o->pipe_cmd == NULL || filter_accepts(r, t, m, fd))
+		keep(r, b, m, fd);
+	else
+		slots_discard(r->slots, m->slot, fd);
+	if (!r->over)
+		poison_proof(r, b, m->row.uid);
 }
 
 /* Is the file as long as the worker says? */
@@ -89,8 +107,7 @@ message(struct run *r, int lane, const struct wire_message *m)
 	    t->box->phase != BOX_FETCHES || !plan_came(t->box->plan, m->row.uid)) {
 		slots_discard(r->slots, m->slot, fd);	/* not asked for, or known */
 	} else {
-		t->came++;
-		keep(r, t->box, m, fd);
+		arrived(r, t, m, fd);
 	}
 }
 
@@ -301,8 +318,11 @@ stuck(struct task *t, const struct link_event *ev)
 {
 	const uint32_t *uids;
 
-	if (ev->loss != LOST_STREAM || t->kind != TASK_BATCH || t->came > 0 ||
-	    plan_missing(t->box->plan, t->batch, &uids) == 0)
+	if (ev->loss != LOST_STREAM)
+		return false;
+	if (t->kind == TASK_BARE || t->kind == TASK_PROBE)
+		return t->came == 0;
+	if (t->kind != TASK_BATCH || plan_missing(t->box->plan, t->batch, &uids) == 0)
 		return false;
 	if (t->box->stuck_uid != uids[0])
 		t->box->stuck = 0;

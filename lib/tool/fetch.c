@@ -216,6 +216,7 @@ end(struct run *r)
 		task_free(t);
 	}
 	poison_free(r);
+	filter_free(r);
 	for (i = 0; i < r->nbox; i++)
 		box_free(r->box[i]);
 	free(r->box);
@@ -275,6 +276,7 @@ fetch_run(const struct options *o, struct source *source, const volatile sig_ato
 	e = (struct err)ERR_INIT;
 	if (r.commit != NULL && !o->dry_run && commit_finish(r.commit, &e) == -1)
 		run_error(&r, &e);
+	filter_tell(&r);
 	if (o->dry_run && err->kind == ERR_NONE && tell(&r, &e) == -1)
 		run_error(&r, &e);
 	progress_end();

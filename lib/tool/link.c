@@ -266,6 +266,16 @@ lost(struct link *l, int i, const struct crew_event *cev, struct link_event *ev,
 	return 1;
 }
 
+/* A job of the lane has its answer. */
+static void
+answered(struct lane *lane)
+{
+	if (lane->in_flight > 1)
+		lane->is.paired = true;
+	if (lane->in_flight > 0)
+		lane->in_flight--;
+}
+
 /* 1 for the caller, 0 swallowed. */
 static int
 packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
@@ -288,21 +298,17 @@ packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
 		ev->type = LINK_UP;
 		return 1;
 	case WIRE_MESSAGE:
-		l->loss.suspects = 0;
-		break;
+		l->loss.attempts = l->loss.suspects = 0;
+		return 1;
 	case WIRE_DONE:
 		if (d->throttle_ms != 0)
 			return 0;	/* nothing was done; WIRE_FAIL follows */
-		if (lane->in_flight > 1)
-			lane->is.paired = true;
-		if (lane->in_flight > 0)
-			lane->in_flight--;
-		break;
+		answered(lane);
+		l->loss.attempts = 0;
+		return 1;
 	default:
-		break;
+		return 1;
 	}
-	l->loss.attempts = 0;
-	return 1;
 }
 
 static int

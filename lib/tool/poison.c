@@ -39,7 +39,7 @@ find(const struct run *r, const struct box *b, uint32_t uid)
 }
 
 static void
-acquit(struct run *r, struct trial *t)
+end(struct run *r, struct trial *t)
 {
 	struct trial **p;
 
@@ -54,7 +54,7 @@ void
 poison_free(struct run *r)
 {
 	while (r->trials != NULL)
-		acquit(r, r->trials);
+		end(r, r->trials);
 }
 
 static void
@@ -152,23 +152,28 @@ poison_gone(struct run *r, const struct box *b, uint32_t uid)
 		run_fatal(r, &e);
 }
 
-static void
-quarantine(struct run *r, struct trial *t)
+void
+poison_quarantine(struct run *r, struct box *b, uint32_t uid, const char *why)
 {
-	struct state_poison p = { .uid = t->uid, .first = time(NULL), .tries = 1, .reported = true };
+	struct state_poison p = { .uid = uid, .first = time(NULL), .tries = 1, .reported = true };
 	struct err e = ERR_INIT;
 
 	p.next = state_poison_schedule(p.tries, p.first);
-	snprintf(p.reason, sizeof p.reason, "%s", t->reason);
-	if (!put(r, t->box, &p))
+	snprintf(p.reason, sizeof p.reason, "%s", why);
+	if (!put(r, b, &p))
 		return;
-	err_set(&e, ERR_DATA, STAGE_FETCH, t->box->name,
-	    "message %u cannot be had, and is quarantined (it is tried again from time to time): %s",
-	    t->uid, t->reason);
+	err_set(&e, ERR_DATA, STAGE_FETCH, b->name,
+	    "message %u is quarantined, and tried again from time to time: %s", uid, why);
 	run_error(r, &e);
-	if (t->box->plan != NULL)
-		box_done_uid(r, t->box, t->uid);
-	acquit(r, t);
+	if (b->plan != NULL)
+		box_done_uid(r, b, uid);
+}
+
+static void
+convict(struct run *r, struct trial *t)
+{
+	poison_quarantine(r, t->box, t->uid, t->reason);
+	end(r, t);
 }
 
 void
@@ -179,9 +184,9 @@ poison_proof(struct run *r, const struct box *b, uint32_t uid)
 	for (; t != NULL && !r->over; t = next) {
 		next = t->next;
 		if (t->box == b && t->uid == uid)
-			acquit(r, t);
+			end(r, t);
 		else if (t->aside)
-			quarantine(r, t);
+			convict(r, t);
 	}
 }
 
@@ -244,6 +249,6 @@ poison_ill(struct run *r, const char *why)
 		err_set(&e, ERR_AGAIN, STAGE_FETCH, t->box->name, "message %u cannot be had now (%s), and %s",
 		    t->uid, t->reason, why);
 		run_error(r, &e);
-		acquit(r, t);
+		end(r, t);
 	}
 }

@@ -7,6 +7,7 @@
  *	task.c		what is asked of the workers: who is asked next, what is in flight
  *	deliver.c	what they answer, and what becomes of it
  *	poison.c	messages that cannot be had: trial, proof, quarantine
+ *	filter.c	messages that the command of --pipe does not want
  *	slots.c		the stage's files and who writes them
  *
  * A folder's UIDs are planned in windows, so that memory does not grow with
@@ -102,6 +103,7 @@ struct lane_work {
 };
 
 struct trial;	/* poison.c */
+struct held;	/* filter.c */
 
 struct run {
 	const struct options *o;	/* foreign, as the next two */
@@ -126,6 +128,9 @@ struct run {
 	struct lane_work lane[LINK_LANES];
 	unsigned	 lanes_wanted;	/* so many were worth starting; some may have been given up since */
 	struct trial	*trials;
+	struct held	*held;		/* rejected by the command of --pipe in a row */
+	unsigned	 nheld, later;
+	char		 later_why[160];
 	uint64_t	 max_left, bytes_left;	/* of --max, --max-bytes */
 	uint64_t	 total, total_bytes;	/* planned so far: for the progress line */
 	char		*packet;	/* WIRE_MAX bytes to build one in */
@@ -189,6 +194,17 @@ void	poison_proof(struct run *r, const struct box *, uint32_t uid);
 bool	poison_probe(struct run *r);
 /* The probe failed, or there is nothing to probe: the server is ill, nothing is quarantined. */
 void	poison_ill(struct run *r, const char *why);
+/* Quarantines a message for the first time: its row, the report (ERR_DATA), and settled may pass it. */
+void	poison_quarantine(struct run *r, struct box *, uint32_t uid, const char *why);
 void	poison_free(struct run *r);
+
+/* --- filter.c --- */
+/* Gives the message to the command.  True if it is to be kept; else all that must follow has been done. */
+bool	filter_accepts(struct run *r, struct task *, const struct wire_message *, int fd);
+/* Quarantines what is held.  True if there was any. */
+bool	filter_flush(struct run *r);
+/* What was left for later is an error of the run. */
+void	filter_tell(struct run *r);
+void	filter_free(struct run *r);
 
 #endif

@@ -319,8 +319,9 @@ task_feed(struct run *r)
 {
 	feed_all(r);
 	/* Only messages on trial are left: they need proof, or go back to where they were. */
-	while (!r->over && r->trials != NULL && nothing_out(r) && any_up(r)) {
-		poison_probe(r);
+	while (!r->over && (r->held != NULL || r->trials != NULL) && nothing_out(r) && any_up(r)) {
+		if (!filter_flush(r))
+			(void)poison_probe(r);
 		feed_all(r);
 	}
 }

@@ -1,0 +1,84 @@
+#!/bin/sh
+# Messages that the server has and cannot give: found, quarantined, and the rest delivered.
+. "${0%/*}/../lib/sh"
+
+box=box@contoso.example
+echo token-that-will-do >token
+
+fetch() {
+	run msfetch $imap_args -u $box "$@" <token
+}
+
+# serve SCENARIO...: a server with ten messages, some of them odd; originals in orig/INBOX.
+serve_odd() {
+	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
+	rm -rf md orig
+	set -- -e 'messages 10' "$@"
+	exchange_up -d "$T/orig" "$@"
+}
+
+uids() {
+	cut -f 4 "$out_file" | sort -n | tr '\n' ' ' | sed 's/ $//'
+}
+
+serve_odd -e 'message 4 nodata'
+fetch md
+status_is 65 'OK without the message: 65'
+is "$(uids)" '1 2 3 5 6 7 8 9 10' 'the others are delivered'
+stderr_like 'INBOX: message 4 is quarantined' 'it is named'
+rm -f orig/INBOX/4
+ok 'byte for byte' mdcmp -n md orig/INBOX
+fetch md
+status_is 0 'it is told once'
+stdout_is '' 'and not tried at once'
+
+serve_odd -e 'message 10 nodata'
+fetch md
+status_is 65 'the last one, where none follows: a message that came before is the proof'
+is "$(uids)" '1 2 3 4 5 6 7 8 9' 'the others are delivered'
+
+serve_odd -e 'message 7 no Server Unavailable. 15'
+fetch md
+status_is 65 'a tagged NO of its own'
+is "$(uids)" '1 2 3 4 5 6 8 9 10' 'the others are delivered'
+stderr_like 'Server Unavailable' 'with what the server said'
+
+serve_odd -e 'message 3 substitute'
+fetch md
+status_is 65 "Exchange's substitute"
+is "$(uids)" '1 2 4 5 6 7 8 9 10' 'the others are delivered'
+
+serve_odd -e 'message 1 date "not a date"'
+fetch md
+status_is 0 'a date that cannot be read'
+is "$(uids)" '1 2 3 4 5 6 7 8 9 10' 'does not keep the message out'
+ok 'byte for byte' mdcmp -n md orig/INBOX
+
+serve_odd -e 'message 5 cut 100 close'
+fetch md
+status_is 65 'the connection breaks at the same message each time'
+is "$(uids)" '1 2 3 4 6 7 8 9 10' 'the others are delivered'
+
+serve_odd -e 'message 5 cut 100 close x1'
+fetch md
+status_is 0 'the connection breaks once'
+is "$(uids)" '1 2 3 4 5 6 7 8 9 10' 'all are delivered'
+ok 'the cut body is not' mdcmp -n md orig/INBOX
+
+serve_odd -e 'message * nodata'
+fetch md
+status_is 75 'a server that gives no message at all is ill: 75'
+stdout_is '' 'nothing is delivered'
+stderr_unlike quarantined 'and nothing quarantined'
+
+serve_odd -e 'message 6 gone'
+fetch md
+status_is 0 'a message that goes away between look and fetch'
+is "$(uids)" '1 2 3 4 5 7 8 9 10' 'is no error'
+fetch md
+stdout_is '' 'and is not looked for again'
+
+serve_odd -e 'message 2 nil' -e 'message 8 quoted' -e 'message 9 empty'
+fetch md
+is "$(uids)" '1 3 4 5 6 7 8 9 10' 'NIL is no message, a quoted string and nothing are'
+done_testing
