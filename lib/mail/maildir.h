@@ -73,7 +73,11 @@ int	maildir_subdir(char dst[512], const char *raw, char delimiter, struct err *)
 /* --- stage --- */
 /* Opens (creates) the stage; 1 it was there, 0 it was missing and has been made, -1. */
 int	maildir_stage_open(struct maildir *, struct err *);
-/* Creates slot's file, O_EXCL; the descriptor, or -1. */
+/*
+ * Creates slot's file, O_EXCL; the descriptor, or -1.  A number must not come
+ * again while a pending row of the state names it: recovery would take the new
+ * file for that row's message.
+ */
 int	maildir_stage_create(struct maildir *, uint32_t slot, struct err *);
 int	maildir_stage_unlink(struct maildir *, uint32_t slot);	/* only for slots that no row names */
 /* Calls cb for each slot file found.  Foreign names are left alone. */

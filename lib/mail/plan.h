@@ -93,10 +93,12 @@ unsigned plan_worth(const struct plan *, unsigned limit);
  * The whole set of skip ranges as it should stand in the state from now on: it
  * replaces what is there (state_skip_clear of every limit, then state_skip_add,
  * in one transaction).  Right at any time: what is chosen and not yet done
- * stays within settled or a range.  value is not the limit itself but the
- * threshold at which the first message of the range would pass, so that a
- * moving limit (--before 30d) looks again only at what has come of age.
- * The callback returns 0, or -1 to stop (which is returned).
+ * stays within settled or a range.  But "done" must be true in the state as
+ * well: commit what plan_done was told before, or in, the transaction that
+ * stores this set; else a crash in between loses what a woken range brought.
+ * value is not the limit itself but the threshold at which the first message of
+ * the range would pass, so that a moving limit (--before 30d) looks again only
+ * at what has come of age.  The callback returns 0, or -1 to stop (which is returned).
  */
 int	plan_skips(const struct plan *, int (*cb)(const struct state_skip *, void *), void *);
 /* Does the set differ from the one given by plan_skip? */

@@ -103,7 +103,8 @@ struct state_msg {
 	uint64_t bytes;		/* of the stored file */
 	unsigned char sha256[32];
 	uint64_t msgid;		/* 64-bit hash of Message-ID, 0 none */
-	uint32_t slot;		/* stage file while pending (state_pending_each alone gives it back) */
+	uint32_t slot;		/* stage file while pending, its own until then (maildir_stage_create); only
+				   state_pending_each gives it back */
 	uint32_t flags;		/* enum wire_msgflag at fetch: the name's ,2, part with --keep-flags */
 	uint8_t	 how;		/* enum state_how */
 	bool	 claimed;	/* adopted by a later generation (state_adopt); not set by the caller */
