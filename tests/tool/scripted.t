@@ -11,7 +11,7 @@ talk() {
 		printf 'a AUTHENTICATE XOAUTH2 %s\r\n' "$sasl"
 		for line; do printf '%s\r\n' "$line"; done
 		printf 'z LOGOUT\r\n'
-	} | timeout 20 openssl s_client -quiet -ign_eof -verify_return_error -CAfile "$STAND_CA" \
+	} | timeout 60 openssl s_client -quiet -ign_eof -verify_return_error -CAfile "$STAND_CA" \
 	    -connect "localhost:$exchange_port" 2>talk.err | tr -d '\r' | tr '\0' '@'
 }
 
@@ -99,7 +99,7 @@ exchange_down
 
 # ask: the answer of the token endpoint.
 ask() {
-	curl -si -m 5 --cacert "$STAND_CA" -d client_id=x -d client_secret=s3cret "$endpoint_url/t/oauth2/v2.0/token" 2>ask.err | tr -d '\r'
+	curl -si -m 30 --cacert "$STAND_CA" -d client_id=x -d client_secret=s3cret "$endpoint_url/t/oauth2/v2.0/token" 2>ask.err | tr -d '\r'
 }
 endpoint_up - <<'E2'
 on token #1: aadsts 7000215

@@ -16,7 +16,7 @@ login() {
 		printf 'a AUTHENTICATE XOAUTH2 %s\r\n' "$sasl"
 		printf '\r\n'
 		printf 'b LOGOUT\r\n'
-	} | timeout 20 openssl s_client -quiet -verify_return_error -CAfile "$STAND_CA" -verify_hostname localhost \
+	} | timeout 60 openssl s_client -quiet -verify_return_error -CAfile "$STAND_CA" -verify_hostname localhost \
 	    -ign_eof -connect "localhost:$STAND_IMAP_PORT" 2>/dev/null
 }
 

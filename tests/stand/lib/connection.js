@@ -159,9 +159,11 @@ class Connection {
 		await this.write(`${text}\r\n`);
 	}
 
-	/* close: orderly, with close_notify.  cut: FIN without it.  reset: RST. */
-	close(how)
+	/* close: orderly, with close_notify.  cut: FIN without it.  reset: RST.  What was sent goes out before. */
+	async close(how)
 	{
+		if (!this.dead)
+			await new Promise((done) => this.socket.write('', done));
 		this.log(`server: ${how}`);
 		this.dead = true;
 		if (how === 'reset')

@@ -100,7 +100,7 @@ class Session {
 
 		if (!new RegExp(want, 'i').test(line.replace(/^\S+ /, ''))) {
 			this.connection.log(`MISMATCH, wanted: ${want}`);
-			this.connection.close('close');
+			await this.connection.close('close');
 		}
 		await this.play();
 	}
@@ -211,7 +211,7 @@ class Session {
 	{
 		this.scenario.refused.add(this.token);
 		await this.send('* BYE Session invalidated - AccessTokenExpired');
-		this.connection.close('close');
+		await this.connection.close('close');
 	}
 
 	async reply(status, text)
@@ -220,7 +220,7 @@ class Session {
 		if (status === 'OK' || ++this.errors < this.set.errors)
 			return;
 		await this.send('* BYE Connection closed. 14');
-		this.connection.close('close');
+		await this.connection.close('close');
 	}
 
 	done(name)
@@ -261,7 +261,7 @@ class Session {
 	{
 		await this.send('* BYE Microsoft Exchange Server IMAP4 server signing off.');
 		await this.done('LOGOUT');
-		this.connection.close('close');
+		await this.connection.close('close');
 	}
 
 	async do_LOGIN() { await this.reply('NO', 'LOGIN failed.'); }
