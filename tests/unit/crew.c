@@ -367,7 +367,8 @@ test_slots(void)
 	struct options o = options();
 	struct crew *c = open_crew(&o, "slots");
 	struct wire_slots p = { .nslot = 100 };
-	struct { struct wire_look l; char pattern[8]; } look = { .l = { .npattern = 1, .len = 8 }, "INBOXXX" };
+	static _Alignas(16) char packet[256];
+	struct wire_look *look = (struct wire_look *)(void *)packet;
 	char path[PATH_MAX];
 	int fd, dup[100], w, i, k;
 
@@ -384,8 +385,11 @@ test_slots(void)
 		crew_send_fds(c, w, &p, dup, 100);
 	}
 	close(fd);
-	wire_head(&look.l.head, WIRE_LOOK, sizeof look.l + 8, 1);
-	crew_send(c, w, &look);
+	wire_head(&look->head, WIRE_LOOK, sizeof *look + 6, 1);
+	look->npattern = 1;
+	look->len = 6;
+	strcpy(look->patterns, "INBOX");
+	crew_send(c, w, look);
 	ok(next(c, CREW_PACKET) && ev->packet->type == WIRE_DONE, "2000 descriptors went over");
 	is_int(ev->packet->job, 2000, "each was written to");
 	crew_close(c);
