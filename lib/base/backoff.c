@@ -59,8 +59,8 @@ note_read(int dirfd, const char *name, struct note *n)
 	int r;
 
 	r = cachedir_read(dirfd, name, NOTE_MAX, &s, NULL) == 1 && s.s != NULL &&
-	    sscanf(s.s, "1 %" SCNd64 " %" SCNd64 "%c", &n->noted, &n->until, &end) == 3 &&
-	    end == '\n' && n->noted >= 0 && n->until >= n->noted;
+	    sscanf(s.s, "1 %" SCNd64 " %" SCNd64 "%c", &n->noted, &n->until, &end) == 3 && end == '\n' &&
+	    n->noted >= 0 && n->until >= n->noted;
 	secret_release(&s);
 	return r;
 }
@@ -89,8 +89,7 @@ note_left(struct note *n, int64_t now)
 }
 
 int
-backoff_note(const char *cache_dir, const char *user, const char *host, unsigned secs,
-    struct err *err)
+backoff_note(const char *cache_dir, const char *user, const char *host, unsigned secs, struct err *err)
 {
 	struct note n, old;
 	char name[NAME_SIZE];
@@ -129,7 +128,7 @@ backoff_check(const char *cache_dir, const char *user, const char *host, unsigne
 		noted = n.noted;
 		*secs_left = note_left(&n, now);
 		if (n.noted != noted)
-			(void)note_write(dirfd, name, &n, NULL);	/* else it would begin anew each time */
+			(void)note_write(dirfd, name, &n, NULL); /* else it would begin anew each time */
 		if (*secs_left == 0)
 			unlinkat(dirfd, name, 0);
 	}

@@ -22,14 +22,12 @@
  * $XDG_CACHE_HOME/mstools, ~/.cache/mstools).  A longer note that is there stays.
  * 0, or -1 with err set (worth a warning at most).
  */
-int	backoff_note(const char *cache_dir, const char *user, const char *host,
-	    unsigned secs, struct err *);
+int backoff_note(const char *cache_dir, const char *user, const char *host, unsigned secs, struct err *);
 
 /*
  * 1 and *secs_left (1…BACKOFF_MAX_SECS) if a note forbids connecting now,
  * 0 if there is none (also when it cannot be read).
  */
-int	backoff_check(const char *cache_dir, const char *user, const char *host,
-	    unsigned *secs_left);
+int backoff_check(const char *cache_dir, const char *user, const char *host, unsigned *secs_left);
 
 #endif

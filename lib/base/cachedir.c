@@ -64,8 +64,8 @@ cachedir_open(const char *option, struct err *err)
 	}
 	if (st.st_uid != geteuid()) {
 		err_set(err, ERR_CREATE, STAGE_FILE, path,
-		    "the cache directory belongs to user %ld, not to user %ld",
-		    (long)st.st_uid, (long)geteuid());
+		    "the cache directory belongs to user %ld, not to user %ld", (long)st.st_uid,
+		    (long)geteuid());
 		goto bad;
 	}
 	/* That others may list it does not matter, and systemd makes $CACHE_DIRECTORY 0755 by default. */

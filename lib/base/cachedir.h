@@ -15,18 +15,18 @@
  * entry), $XDG_CACHE_HOME/mstools, ~/.cache/mstools (HOME, else the password
  * file).  malloc'd; NULL if there is no home either.
  */
-char	*cachedir_path(const char *option);
+char *cachedir_path(const char *option);
 
 /*
  * Opens the directory, making it and its missing parents (0700).  Returns a descriptor, or
  * -1 with err set (STAGE_FILE) if it cannot be made, is not ours, or others can write to it.
  */
-int	cachedir_open(const char *option, struct err *);
+int cachedir_open(const char *option, struct err *);
 
 /*
  * Reads a whole file of at most max bytes.  1 read, 0 no such file, -1 with
  * err set: it cannot be trusted or read.
  */
-int	cachedir_read(int dirfd, const char *name, size_t max, struct secret *out, struct err *);
+int cachedir_read(int dirfd, const char *name, size_t max, struct secret *out, struct err *);
 
 #endif

@@ -7,6 +7,6 @@
  * number and receives what is meant for the user.  Reading 0 and writing 1 then
  * fails with EBADF rather than pretending; 2 can be written to.
  */
-void	stdfd_open(void);
+void stdfd_open(void);
 
 #endif

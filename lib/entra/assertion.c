@@ -58,8 +58,7 @@ add_header(const struct assertion *a, struct secret *out)
 	if (X509_digest(a->cert, EVP_sha256(), md, &n) != 1)
 		return -1;
 	thumb = base64url(md, n);
-	add_part(out, json_pack("{s:s, s:s, s:s}", "alg", alg_name[a->alg], "typ", "JWT",
-	    "x5t#S256", thumb));
+	add_part(out, json_pack("{s:s, s:s, s:s}", "alg", alg_name[a->alg], "typ", "JWT", "x5t#S256", thumb));
 	free(thumb);
 	return 0;
 }
@@ -68,12 +67,16 @@ static int
 add_claims(const struct assertion *a, struct secret *out)
 {
 	char jti[UUID_SIZE];
+	json_t *j;
 
 	if (uuid(jti) == -1)
 		return -1;
-	add_part(out, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I}", "aud", a->audience,
-	    "iss", a->client_id, "sub", a->client_id, "jti", jti, "nbf", (json_int_t)a->now,
-	    "iat", (json_int_t)a->now, "exp", (json_int_t)(a->now + ASSERTION_SECS)));
+	j = json_pack("{s:s, s:s, s:s, s:s}", "aud", a->audience, "iss", a->client_id, "sub", a->client_id,
+	    "jti", jti);
+	json_object_set_new(j, "nbf", json_integer(a->now));
+	json_object_set_new(j, "iat", json_integer(a->now));
+	json_object_set_new(j, "exp", json_integer(a->now + ASSERTION_SECS));
+	add_part(out, j);
 	return 0;
 }
 
@@ -104,8 +107,7 @@ add_signature(const struct assertion *a, struct secret *out)
 	char *b;
 	int rv = -1;
 
-	if (ctx == NULL || sign_init(a, ctx) == -1 ||
-	    EVP_DigestSign(ctx, NULL, &n, text, out->len) != 1)
+	if (ctx == NULL || sign_init(a, ctx) == -1 || EVP_DigestSign(ctx, NULL, &n, text, out->len) != 1)
 		goto out;
 	sig = xmalloc(n);
 	if (EVP_DigestSign(ctx, sig, &n, text, out->len) != 1)
@@ -131,6 +133,7 @@ assertion_make(const struct assertion *a, struct secret *out, struct err *err)
 	if (add_claims(a, out) == -1)
 		return sslerr_set(err, ERR_OS, STAGE_CREDENTIAL, NULL, "no random numbers");
 	if (add_signature(a, out) == -1)
-		return sslerr_set(err, ERR_CONFIG, STAGE_CREDENTIAL, NULL, "cannot sign with the private key");
+		return sslerr_set(err, ERR_CONFIG, STAGE_CREDENTIAL, NULL,
+		    "cannot sign with the private key");
 	return 0;
 }

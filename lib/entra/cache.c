@@ -19,8 +19,8 @@
 #define NAME_SIZE 80
 
 struct cache {
-	int	dirfd, lockfd;
-	char	name[NAME_SIZE], lock[NAME_SIZE];
+	int dirfd, lockfd;
+	char name[NAME_SIZE], lock[NAME_SIZE];
 };
 
 /* Hosts, tenants and client ids are the same in any case; a scope need not be. */
@@ -57,8 +57,7 @@ make_names(struct cache *c, const struct options *o, const unsigned char fingerp
 }
 
 int
-cache_open(struct cache **cp, const struct options *o, const unsigned char fingerprint[32],
-    struct err *err)
+cache_open(struct cache **cp, const struct options *o, const unsigned char fingerprint[32], struct err *err)
 {
 	struct cache *c = xcalloc(1, sizeof *c);
 
@@ -165,7 +164,8 @@ cache_read(struct cache *c, struct cache_entry *e, struct err *err)
 	if (r == 1) {
 		j = text.len > 0 ? json_loadb(text.s, text.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
 		if (load(e, j) == -1)
-			r = err_set(err, ERR_IO, STAGE_FILE, c->name, "the cached file is not used: "
+			r = err_set(err, ERR_IO, STAGE_FILE, c->name,
+			    "the cached file is not used: "
 			    "not understood");
 	}
 	json_decref(j);

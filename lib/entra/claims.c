@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "claims.h"
 
-#define PAYLOAD_MAX (64 * 1024)		/* of base64url */
+#define PAYLOAD_MAX (64 * 1024) /* of base64url */
 #define STRING_MAX 512
 #define ROLES_MAX 100
 
@@ -129,8 +129,17 @@ void
 claims_release(struct claims *c)
 {
 	char *const strings[] = {
-		c->aud, c->iss, c->sub, c->ver, c->idtyp, c->appid, c->app_displayname, c->oid,
-		c->tid, c->upn, c->scp,
+		c->aud,
+		c->iss,
+		c->sub,
+		c->ver,
+		c->idtyp,
+		c->appid,
+		c->app_displayname,
+		c->oid,
+		c->tid,
+		c->upn,
+		c->scp,
 	};
 
 	for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++)

@@ -22,23 +22,23 @@
 #include "base/util.h"
 #include "command.h"
 
-#define POLL_SLICE_MS 250	/* how soon a stop or the end of the child is seen */
-#define KILL_GRACE_MS 2000	/* between TERM and KILL */
+#define POLL_SLICE_MS 250  /* how soon a stop or the end of the child is seen */
+#define KILL_GRACE_MS 2000 /* between TERM and KILL */
 
 struct run {
 	const struct command *c;
-	pid_t	pid;
-	int	out;		/* our end of the pipe */
-	bool	own_group;
-	bool	ended;		/* waited for: status is valid */
-	int	status;
-	int64_t	deadline;
+	pid_t pid;
+	int out; /* our end of the pipe */
+	bool own_group;
+	bool ended; /* waited for: status is valid */
+	int status;
+	int64_t deadline;
 };
 
 struct env {
-	char	**v;		/* owned; most strings are those of environ */
-	char	*refused;	/* owned, in v */
-	struct secret client;	/* in v */
+	char **v;	      /* owned; most strings are those of environ */
+	char *refused;	      /* owned, in v */
+	struct secret client; /* in v */
 };
 
 /* Our environment without the two variables, then with what c says. */
@@ -82,8 +82,7 @@ has_terminal(void)
 	return fd != -1;
 }
 
-static void child(const struct run *, int null, int out, pid_t parent, char **env)
-    __attribute__((noreturn));
+static void child(const struct run *, int null, int out, pid_t parent, char **env) __attribute__((noreturn));
 
 static void
 child(const struct run *r, int null, int out, pid_t parent, char **env)
@@ -101,8 +100,7 @@ child(const struct run *r, int null, int out, pid_t parent, char **env)
 		sigaction(sig, &dfl, NULL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (dup2(null, STDIN_FILENO) == -1 || dup2(out, STDOUT_FILENO) == -1 ||
-	    close_range(3, ~0U, 0) == -1)
+	if (dup2(null, STDIN_FILENO) == -1 || dup2(out, STDOUT_FILENO) == -1 || close_range(3, ~0U, 0) == -1)
 		_exit(EX_OSERR);
 	execve("/bin/sh", (char *const *)(uintptr_t)argv, env);
 	_exit(EX_OSERR);
@@ -126,7 +124,7 @@ start(struct run *r, struct err *err)
 	if (r->pid == 0)
 		child(r, null, p[1], parent, env.v);
 	if (r->own_group)
-		setpgid(r->pid, r->pid);	/* both sides: whoever comes first */
+		setpgid(r->pid, r->pid); /* both sides: whoever comes first */
 	r->out = p[0];
 	p[0] = -1;
 	rv = 0;
@@ -187,13 +185,12 @@ static int
 limits(const struct run *r, struct err *err)
 {
 	if (stopped(r->c)) {
-		err_sys(err, ERR_AGAIN, STAGE_CREDENTIAL, EINTR, NULL, "%s was not waited for",
-		    r->c->what);
+		err_sys(err, ERR_AGAIN, STAGE_CREDENTIAL, EINTR, NULL, "%s was not waited for", r->c->what);
 		return -1;
 	}
 	if (now_ms() >= r->deadline)
-		return err_set(err, ERR_AGAIN, STAGE_CREDENTIAL, NULL,
-		    "%s has not ended after %u seconds", r->c->what, r->c->secs);
+		return err_set(err, ERR_AGAIN, STAGE_CREDENTIAL, NULL, "%s has not ended after %u seconds",
+		    r->c->what, r->c->secs);
 	return 0;
 }
 
@@ -216,12 +213,11 @@ collect_some(struct run *r, struct secret *out, struct err *err)
 	if (k == -1 && errno == EINTR)
 		return 2;
 	if (k == -1)
-		return err_sys(err, ERR_OS, STAGE_CREDENTIAL, errno, NULL, "cannot read from %s",
-		    r->c->what);
+		return err_sys(err, ERR_OS, STAGE_CREDENTIAL, errno, NULL, "cannot read from %s", r->c->what);
 	if (out->len + (size_t)k > r->c->max) {
 		OPENSSL_cleanse(buf, sizeof buf);
-		return err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, NULL,
-		    "%s printed more than %zu bytes", r->c->what, r->c->max);
+		return err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, NULL, "%s printed more than %zu bytes",
+		    r->c->what, r->c->max);
 	}
 	secret_add(out, buf, (size_t)k);
 	OPENSSL_cleanse(buf, (size_t)k);
@@ -244,14 +240,16 @@ judge(const struct command *c, int status, struct err *err)
 	int code;
 
 	if (WIFSIGNALED(status))
-		return err_set(err, ERR_OS, STAGE_CREDENTIAL, NULL, "%s was ended by signal %d (%s)",
-		    c->what, WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return err_set(err, ERR_OS, STAGE_CREDENTIAL, NULL, "%s was ended by signal %d (%s)", c->what,
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	code = WEXITSTATUS(status);
 	if (code == 0)
 		return 0;
-	return err_set(err, kind_of_status(code), STAGE_CREDENTIAL, NULL,
-	    "%s failed with status %d%s", c->what, code,
-	    code == 127 ? " (no such command)" : code == 126 ? " (not executable)" : "");
+	return err_set(err, kind_of_status(code), STAGE_CREDENTIAL, NULL, "%s failed with status %d%s",
+	    c->what, code,
+	    code == 127	      ? " (no such command)"
+		: code == 126 ? " (not executable)"
+			      : "");
 }
 
 int

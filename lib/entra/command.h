@@ -18,12 +18,12 @@
 
 struct command {
 	const char *cmd;
-	const char *what;	/* for messages: "the token command" */
-	const char *refused;	/* value for MSTOOLS_REFUSED; NULL: not in its environment */
-	const char *secret;	/* value for MSTOOLS_CLIENT_SECRET; NULL: not in its environment */
-	unsigned    secs;	/* time limit */
-	size_t	    max;	/* output limit, bytes */
-	const volatile sig_atomic_t *stop;	/* NULL allowed; see source_set_stop */
+	const char *what;		   /* for messages: "the token command" */
+	const char *refused;		   /* value for MSTOOLS_REFUSED; NULL: not in its environment */
+	const char *secret;		   /* value for MSTOOLS_CLIENT_SECRET; NULL: not in its environment */
+	unsigned secs;			   /* time limit */
+	size_t max;			   /* output limit, bytes */
+	const volatile sig_atomic_t *stop; /* NULL allowed; see source_set_stop */
 };
 
 /*
@@ -32,7 +32,6 @@ struct command {
  * other; ERR_OS if a signal ended it; ERR_AGAIN if it took too long; ERR_CONFIG if it
  * printed too much.
  */
-int	command_run(const struct command *, struct secret *out, struct err *)
-	    __attribute__((warn_unused_result));
+int command_run(const struct command *, struct secret *out, struct err *) __attribute__((warn_unused_result));
 
 #endif

@@ -20,7 +20,7 @@
 #include "keystore.h"
 
 #define CMD_SECS 120
-#define KEY_BITS 2048		/* Entra takes nothing shorter */
+#define KEY_BITS 2048 /* Entra takes nothing shorter */
 #define READ_MAX (CREDENTIAL_SECRET_MAX + 3)
 
 int
@@ -45,14 +45,16 @@ credential_clean(struct secret *s, const char *name, const char **odd, struct er
 	if (bad < n)
 		return err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, name,
 		    "this is no client secret: byte %zu is 0x%02x, not printable ASCII%s", bad + 1,
-		    (unsigned char)s->s[bad], (unsigned char)s->s[bad] == 0xef ||
-		    (unsigned char)s->s[bad] >= 0xfe ? " (a byte order mark? save it as plain text)" : "");
+		    (unsigned char)s->s[bad],
+		    (unsigned char)s->s[bad] == 0xef || (unsigned char)s->s[bad] >= 0xfe
+			? " (a byte order mark? save it as plain text)"
+			: "");
 	OPENSSL_cleanse(s->s + n, s->len - n);
 	s->len = n;
 	if (s->s[0] != ' ' && s->s[n - 1] != ' ')
 		return 0;
-	*odd = s->s[0] == ' ' ? "the client secret begins with a blank" :
-	    "the client secret ends with a blank";
+	*odd =
+	    s->s[0] == ' ' ? "the client secret begins with a blank" : "the client secret ends with a blank";
 	return 1;
 }
 
@@ -97,8 +99,7 @@ fingerprint(struct credential *c, const char *label, const void *data, size_t n)
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
 	if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
-	    EVP_DigestUpdate(ctx, label, strlen(label) + 1) != 1 ||
-	    EVP_DigestUpdate(ctx, data, n) != 1 ||
+	    EVP_DigestUpdate(ctx, label, strlen(label) + 1) != 1 || EVP_DigestUpdate(ctx, data, n) != 1 ||
 	    EVP_DigestFinal_ex(ctx, c->fingerprint, NULL) != 1)
 		util_no_memory();
 	EVP_MD_CTX_free(ctx);
@@ -117,7 +118,7 @@ read_secret(int fd, const char *path, struct secret *out, struct err *err)
 		if (k <= 0)
 			break;
 		secret_add(out, buf, (size_t)k);
-		if (out->len >= READ_MAX)	/* too long in any case */
+		if (out->len >= READ_MAX) /* too long in any case */
 			break;
 	}
 	OPENSSL_cleanse(buf, sizeof buf);
@@ -208,7 +209,7 @@ open_cert(struct credential *c, struct err *err)
 		return err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, c->name, "holds no certificate");
 	if (X509_digest(c->cert, EVP_sha256(), c->fingerprint, &n) != 1)
 		util_no_memory();
-	if (c->o->key != NULL) {	/* not the one that came with the certificate */
+	if (c->o->key != NULL) { /* not the one that came with the certificate */
 		EVP_PKEY_free(c->key);
 		c->key = NULL;
 	}
@@ -236,15 +237,16 @@ open_unnamed(struct credential *c, char *env, struct err *err)
 int
 credential_open(struct credential *c, const struct options *o, struct err *err)
 {
-	int named = (o->client_secret_file != NULL) + (o->client_secret_cmd != NULL) +
-	    (o->cert != NULL), r = 0;
+	int named = (o->client_secret_file != NULL) + (o->client_secret_cmd != NULL) + (o->cert != NULL),
+	    r = 0;
 	char *env = getenv("MSTOOLS_CLIENT_SECRET");
 
 	memset(c, 0, sizeof *c);
 	c->o = o;
 	c->rereadable = true;
 	if (named > 1) {
-		r = err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, NULL, "more than one credential: choose one "
+		r = err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, NULL,
+		    "more than one credential: choose one "
 		    "of client-secret-file, client-secret-cmd and cert");
 	} else if (named == 0) {
 		r = open_unnamed(c, env, err);
@@ -270,7 +272,10 @@ static int
 run_command(struct credential *c, struct err *err)
 {
 	const struct command cmd = {
-		.cmd = c->o->client_secret_cmd, .what = c->name, .secs = CMD_SECS, .max = READ_MAX,
+		.cmd = c->o->client_secret_cmd,
+		.what = c->name,
+		.secs = CMD_SECS,
+		.max = READ_MAX,
 	};
 
 	return command_run(&cmd, &c->secret, err) == -1 || clean(c, err) == -1 ? -1 : 0;

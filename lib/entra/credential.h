@@ -30,16 +30,16 @@ enum credential_type { CREDENTIAL_SECRET, CREDENTIAL_CMD, CREDENTIAL_CERT };
 
 struct credential {
 	enum credential_type type;
-	unsigned char fingerprint[32];	/* of the secret, the command's text, or the certificate */
-	bool	 rereadable;		/* false: opening it again would find nothing (FIFO, environment) */
-	char	*name;			/* owned: file, URI or variable, for messages */
-	struct secret secret;		/* the client secret, once loaded */
-	X509	*cert;			/* owned; NULL unless CREDENTIAL_CERT */
-	EVP_PKEY *key;			/* owned; once loaded */
+	unsigned char fingerprint[32]; /* of the secret, the command's text, or the certificate */
+	bool rereadable;	       /* false: opening it again would find nothing (FIFO, environment) */
+	char *name;		       /* owned: file, URI or variable, for messages */
+	struct secret secret;	       /* the client secret, once loaded */
+	X509 *cert;		       /* owned; NULL unless CREDENTIAL_CERT */
+	EVP_PKEY *key;		       /* owned; once loaded */
 
-	const struct options *o;	/* foreign */
-	struct secret pass;		/* of the key store */
-	bool	 has_pass;
+	const struct options *o; /* foreign */
+	struct secret pass;	 /* of the key store */
+	bool has_pass;
 };
 
 /*
@@ -47,14 +47,14 @@ struct credential {
  * $MSTOOLS_CLIENT_SECRET out of the environment.  c must be released in any
  * case.  0, or -1 with err set (STAGE_CREDENTIAL; ERR_CONFIG).
  */
-int	credential_open(struct credential *c, const struct options *o, struct err *);
+int credential_open(struct credential *c, const struct options *o, struct err *);
 
 /* Runs the secret command, or loads the private key; twice is harmless.  0, or -1 with err set. */
-int	credential_load(struct credential *c, struct err *);
-void	credential_release(struct credential *);	/* cleanses */
+int credential_load(struct credential *c, struct err *);
+void credential_release(struct credential *); /* cleanses */
 
 /* When it expires, as far as we know (--client-secret-expires, the certificate); 0: not known. */
-int64_t	credential_expires(const struct credential *);
+int64_t credential_expires(const struct credential *);
 
 /*
  * Makes a client secret out of what a file or command gave: takes one line end
@@ -62,6 +62,6 @@ int64_t	credential_expires(const struct credential *);
  * all is well, -1 with err set if it is empty, overlong, of several lines, or
  * not printable ASCII.  name: where it comes from.
  */
-int	credential_clean(struct secret *, const char *name, const char **odd, struct err *);
+int credential_clean(struct secret *, const char *name, const char **odd, struct err *);
 
 #endif

@@ -11,14 +11,14 @@
 #include "output.h"
 
 #define RETRY_SECS 60
-#define SLICE_MS 60000		/* a clock that was set, or a sleep of the machine, is seen after this at most */
+#define SLICE_MS 60000 /* a clock that was set, or a sleep of the machine, is seen after this at most */
 
 struct follow {
 	const struct options *o;
 	struct credential cred;
-	bool	opened;
+	bool opened;
 	struct token last;
-	int	fd;
+	int fd;
 };
 
 int64_t

@@ -16,9 +16,9 @@
  * one fails, -1 with err set.  SIGPIPE must be ignored.
  * fd may be anything: a terminal or file has no reader that could go.
  */
-int	follow_run(const struct options *o, int fd, struct err *);
+int follow_run(const struct options *o, int fd, struct err *);
 
 /* When to ask for the next one, seconds since the epoch; after t->obtained in any case. */
-int64_t	follow_next(const struct token *t, unsigned min_valid);
+int64_t follow_next(const struct token *t, unsigned min_valid);
 
 #endif

@@ -22,12 +22,12 @@
 #define CONNECT_TIMEOUT 30
 
 struct exchange {
-	CURL	*curl;
-	char	*host;		/* owned; for messages */
+	CURL *curl;
+	char *host; /* owned; for messages */
 	struct curl_slist *headers;
 	struct http_reply *reply;
-	bool	 overflow;
-	char	 text[CURL_ERROR_SIZE];
+	bool overflow;
+	char text[CURL_ERROR_SIZE];
 };
 
 static size_t
@@ -72,7 +72,7 @@ has_alt_name(X509 *cert, const char *name)
 	if (name != NULL)
 		return X509_check_host(cert, name, 0, flags, NULL) == 1;
 	names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++)	/* libcurl compares the address itself */
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) /* libcurl compares the address itself */
 		found = found || sk_GENERAL_NAME_value(names, i)->type == GEN_IPADD;
 	GENERAL_NAMES_free(names);
 	return found;
@@ -85,7 +85,7 @@ on_verify(int good, X509_STORE_CTX *store)
 
 	if (!good || X509_STORE_CTX_get_error_depth(store) != 0 ||
 	    has_alt_name(X509_STORE_CTX_get_current_cert(store),
-	    SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)))
+		SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)))
 		return good;
 	X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
 	return 0;
@@ -108,12 +108,12 @@ on_ssl_ctx(CURL *curl, void *ssl_ctx, void *arg)
 	return CURLE_OK;
 }
 
-#define SET(option, value)						\
-	do {								\
-		CURLcode rc_ = curl_easy_setopt(x->curl, option, value);	\
-									\
-		if (rc_ != CURLE_OK)					\
-			return rc_;					\
+#define SET(option, value) \
+	do { \
+		CURLcode rc_ = curl_easy_setopt(x->curl, option, value); \
+\
+		if (rc_ != CURLE_OK) \
+			return rc_; \
 	} while (0)
 
 static CURLcode
@@ -171,11 +171,11 @@ set_request(struct exchange *x, const char *url, const struct secret *form)
 }
 
 struct mapping {
-	CURLcode	code;
-	enum err_kind	kind;
-	enum err_stage	stage;
-	bool		reset;
-	const char	*what;
+	CURLcode code;
+	enum err_kind kind;
+	enum err_stage stage;
+	bool reset;
+	const char *what;
 };
 
 static const struct mapping mappings[] = {
@@ -183,7 +183,8 @@ static const struct mapping mappings[] = {
 	{ CURLE_COULDNT_RESOLVE_PROXY, ERR_UNAVAIL, STAGE_PROXY, false, "cannot find the proxy" },
 	{ CURLE_PROXY, ERR_UNAVAIL, STAGE_PROXY, false, "the proxy does not connect us" },
 	{ CURLE_COULDNT_CONNECT, ERR_UNAVAIL, STAGE_TCP, false, "cannot connect" },
-	{ CURLE_PEER_FAILED_VERIFICATION, ERR_PROTO, STAGE_TLS, false, "the server's certificate is refused" },
+	{ CURLE_PEER_FAILED_VERIFICATION, ERR_PROTO, STAGE_TLS, false,
+	    "the server's certificate is refused" },
 	{ CURLE_SSL_CONNECT_ERROR, ERR_PROTO, STAGE_TLS, false, "TLS handshake failed" },
 	{ CURLE_SSL_CACERT_BADFILE, ERR_CONFIG, STAGE_TLS, false, "cannot use the CA file" },
 	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_CONFIG, STAGE_CONFIG, false, "the authority must be an https URL" },
@@ -209,7 +210,8 @@ refine(const struct exchange *x, const struct mapping *found, CURLcode code)
 	if (found != NULL)
 		m = *found;
 	if (connect_code != 0 && connect_code / 100 != 2)
-		return (struct mapping){ code, ERR_UNAVAIL, STAGE_PROXY, false, "the proxy does not connect us" };
+		return (
+		    struct mapping){ code, ERR_UNAVAIL, STAGE_PROXY, false, "the proxy does not connect us" };
 	if (code == CURLE_OPERATION_TIMEDOUT && connected == 0)
 		return (struct mapping){ code, ERR_UNAVAIL, STAGE_TCP, false, "cannot connect in time" };
 	if (code == CURLE_OPERATION_TIMEDOUT)
@@ -217,7 +219,7 @@ refine(const struct exchange *x, const struct mapping *found, CURLcode code)
 	/* Cut in the handshake: no verdict on certificate or version. */
 	if (code == CURLE_SSL_CONNECT_ERROR &&
 	    (os == ECONNRESET || os == EPIPE || strstr(x->text, "SSL_ERROR_SYSCALL") != NULL ||
-	    strstr(x->text, "eset by peer") != NULL || strstr(x->text, "unexpected eof") != NULL))
+		strstr(x->text, "eset by peer") != NULL || strstr(x->text, "unexpected eof") != NULL))
 		return (struct mapping){ code, ERR_UNAVAIL, STAGE_TLS, true, "the connection was lost" };
 	return m;
 }
@@ -250,8 +252,8 @@ host_of(const char *url)
 }
 
 int
-http_post(const struct options *o, const char *url, const struct secret *form,
-    struct http_reply *reply, bool *reset, struct err *err)
+http_post(const struct options *o, const char *url, const struct secret *form, struct http_reply *reply,
+    bool *reset, struct err *err)
 {
 	struct exchange x = { .reply = reply, .host = host_of(url) };
 	curl_off_t after = 0;

@@ -5,6 +5,6 @@
 #include <jansson.h>
 
 /* Call it before jansson touches a secret; any number of times, at any time. */
-void	json_cleansing(void);
+void json_cleansing(void);
 
 #endif

@@ -33,9 +33,9 @@
 struct load {
 	const char *where;
 	const struct secret *pass;
-	bool	 asked;		/* for a pass phrase */
-	bool	 opened;	/* there is a loader for this kind of URI */
-	STACK_OF(X509) *certs;
+	bool asked;  /* for a pass phrase */
+	bool opened; /* there is a loader for this kind of URI */
+	STACK_OF(X509) * certs;
 	EVP_PKEY *key;
 };
 
@@ -68,7 +68,7 @@ take(struct load *l, const OSSL_STORE_INFO *info)
 		if (l->key == NULL)
 			l->key = OSSL_STORE_INFO_get1_PKEY(info);
 		break;
-	default:	/* names, parameters, public keys */
+	default: /* names, parameters, public keys */
 		break;
 	}
 }
@@ -116,6 +116,22 @@ load_memory(struct load *l, const struct secret *data)
 	}
 	BIO_free(bio);
 	UI_destroy_method(ui);
+}
+
+/* Once more with the legacy provider; the default one stays what it is. */
+static void
+load_legacy(struct load *l, const struct secret *data)
+{
+	OSSL_PROVIDER *legacy;
+
+	if (l->asked && l->pass == NULL)
+		return;
+	legacy = OSSL_PROVIDER_try_load(NULL, "legacy", 1);
+	if (legacy == NULL)
+		return;
+	ERR_clear_error();
+	load_memory(l, data);
+	OSSL_PROVIDER_unload(legacy);
 }
 
 static void
@@ -193,11 +209,8 @@ load_file(struct load *l, const char *path, struct err *err)
 	l->opened = true;
 	if (data.len > 0)
 		load_memory(l, &data);
-	if (empty(l) && data.len > 0 && data.s[0] == 0x30 &&	/* DER: a SEQUENCE */
-	    OSSL_PROVIDER_load(NULL, "legacy") != NULL && OSSL_PROVIDER_load(NULL, "default") != NULL) {
-		ERR_clear_error();
-		load_memory(l, &data);
-	}
+	if (empty(l) && data.len > 0 && data.s[0] == 0x30) /* DER: a SEQUENCE */
+		load_legacy(l, &data);
 	if ((l->key != NULL || l->asked) && check_private(path, fd, err) == -1)
 		goto out;
 	rv = 0;
@@ -255,8 +268,7 @@ nothing_found(const struct load *l, struct err *err)
 }
 
 int
-keystore_load(const char *where, const struct secret *pass, X509 **cert, EVP_PKEY **key,
-    struct err *err)
+keystore_load(const char *where, const struct secret *pass, X509 **cert, EVP_PKEY **key, struct err *err)
 {
 	struct load l = { .where = where, .pass = pass, .certs = sk_X509_new_null() };
 	const char *path = path_of(where);

@@ -18,7 +18,6 @@
  * NULL if there is none.  A file that holds a private key must be closed to others.
  * 0 (at least one of the two is there), or -1 with err set (ERR_CONFIG/STAGE_CREDENTIAL).
  */
-int	keystore_load(const char *where, const struct secret *pass, X509 **cert, EVP_PKEY **key,
-	    struct err *);
+int keystore_load(const char *where, const struct secret *pass, X509 **cert, EVP_PKEY **key, struct err *);
 
 #endif

@@ -57,11 +57,11 @@ add_json(const struct options *o, const struct token *t, struct secret *line)
 	json_t *j;
 
 	json_cleansing();
-	j = json_pack("{s:s%, s:s, s:I, s:s, s:I, s:I, s:b, s:s, s:s, s:s}",
-	    "access_token", t->value.s, t->value.len, "token_type", "Bearer",
-	    "expires_on", (json_int_t)t->expires_on, "expires", iso_time(when, t->expires_on),
-	    "expires_in", (json_int_t)(left > 0 ? left : 0), "obtained_on", (json_int_t)t->obtained,
-	    "cached", t->from_cache, "tenant", o->tenant, "client_id", o->client_id, "scope", o->scope);
+	j = json_pack("{s:s%, s:s, s:I, s:s, s:I, s:I, s:b, s:s, s:s, s:s}", "access_token", t->value.s,
+	    t->value.len, "token_type", "Bearer", "expires_on", (json_int_t)t->expires_on, "expires",
+	    iso_time(when, t->expires_on), "expires_in", (json_int_t)(left > 0 ? left : 0), "obtained_on",
+	    (json_int_t)t->obtained, "cached", t->from_cache, "tenant", o->tenant, "client_id", o->client_id,
+	    "scope", o->scope);
 	if (t->refresh_on != 0)
 		json_object_set_new(j, "refresh_on", json_integer(t->refresh_on));
 	text = json_dumps(j, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII);

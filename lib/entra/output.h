@@ -16,14 +16,14 @@
  * 0, or -1 with err set: ERR_DATA/STAGE_CLAIMS if it is opaque and its claims
  * are asked for, ERR_USAGE if USER cannot be one.
  */
-int	output_line(const struct options *o, const struct token *, struct secret *line, struct err *)
-	    __attribute__((warn_unused_result));
+int output_line(const struct options *o, const struct token *, struct secret *line, struct err *)
+    __attribute__((warn_unused_result));
 
 /* output_line to fd in one write.  -1 with err set and err->sys (EPIPE, ENOSPC ...). */
-int	output_token(const struct options *o, const struct token *, int fd, struct err *)
-	    __attribute__((warn_unused_result));
+int output_token(const struct options *o, const struct token *, int fd, struct err *)
+    __attribute__((warn_unused_result));
 
 /* Closes fd; an error that only shows there (a full disk on NFS, a quota) is one.  0, or -1 with err set. */
-int	output_close(int fd, struct err *);
+int output_close(int fd, struct err *);
 
 #endif

@@ -15,9 +15,9 @@
 #include "reply.h"
 #include "source.h"
 
-#define DESCRIPTION_MAX 1000	/* so that the ids after it are not cut off (ERR_TEXT_MAX) */
+#define DESCRIPTION_MAX 1000 /* so that the ids after it are not cut off (ERR_TEXT_MAX) */
 #define FIELD_MAX 100
-#define PAGE_MAX 120		/* of a reply that is not JSON */
+#define PAGE_MAX 120 /* of a reply that is not JSON */
 
 bool
 reply_is_later(const struct http_reply *r)
@@ -132,7 +132,7 @@ strange(const struct http_reply *r, bool json, const char *host, struct err *err
 	else if (json)
 		err_set(err, ERR_PROTO, STAGE_TOKEN, host,
 		    "the reply has neither an error nor an access_token (HTTP %ld)", r->status);
-	else if (r->status / 100 == 2)	/* it might hold a token: not shown */
+	else if (r->status / 100 == 2) /* it might hold a token: not shown */
 		err_set(err, ERR_PROTO, STAGE_TOKEN, host, "the reply is not JSON (HTTP %ld)", r->status);
 	else
 		err_set(err, ERR_PROTO, STAGE_TOKEN, host, "the reply is not JSON (HTTP %ld: %s)", r->status,
@@ -150,8 +150,9 @@ seconds(const json_t *j, const char *name, int64_t missing)
 	double d;
 
 	if (json_is_string(v))
-		return parse_u64(json_string_value(v), 0, INT64_MAX, &n) == 0 ?
-		    (int64_t)(n < REPLY_EXPIRES_MAX ? n : REPLY_EXPIRES_MAX) : missing;
+		return parse_u64(json_string_value(v), 0, INT64_MAX, &n) == 0
+		    ? (int64_t)(n < REPLY_EXPIRES_MAX ? n : REPLY_EXPIRES_MAX)
+		    : missing;
 	d = json_is_number(v) ? json_number_value(v) : NAN;
 	if (isnan(d) || d < 0)
 		return missing;
@@ -165,10 +166,11 @@ token_object(const json_t *j, const char *host, int64_t now, struct token *t, st
 	int64_t refresh;
 
 	if (!source_is_token(tok, strlen(tok)))
-		return err_set(err, ERR_PROTO, STAGE_TOKEN, host, "the access token in the reply cannot be one");
+		return err_set(err, ERR_PROTO, STAGE_TOKEN, host,
+		    "the access token in the reply cannot be one");
 	if (*type != '\0' && strcasecmp(type, "Bearer") != 0)
-		return err_set(err, ERR_PROTO, STAGE_TOKEN, host, "the reply has a token of type %.40s, not Bearer",
-		    type);
+		return err_set(err, ERR_PROTO, STAGE_TOKEN, host,
+		    "the reply has a token of type %.40s, not Bearer", type);
 	secret_clear(&t->value);
 	secret_adds(&t->value, tok);
 	t->obtained = now;
@@ -180,8 +182,7 @@ token_object(const json_t *j, const char *host, int64_t now, struct token *t, st
 }
 
 int
-reply_token(const struct http_reply *r, const char *host, int64_t now, struct token *t,
-    struct err *err)
+reply_token(const struct http_reply *r, const char *host, int64_t now, struct token *t, struct err *err)
 {
 	json_t *j = NULL;
 	int rv;

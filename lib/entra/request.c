@@ -17,8 +17,7 @@
 static void
 add_value(struct secret *form, const char *s)
 {
-	static const char plain[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
 	static const char digit[] = "0123456789ABCDEF";
 	char code[3] = "%";
 
@@ -46,12 +45,16 @@ add_field(struct secret *form, const char *name, const char *value)
 }
 
 static int
-add_assertion(const struct options *o, const struct credential *c, const char *url,
-    struct secret *form, struct err *err)
+add_assertion(const struct options *o, const struct credential *c, const char *url, struct secret *form,
+    struct err *err)
 {
 	struct assertion a = {
-		.key = c->key, .cert = c->cert, .alg = o->alg, .audience = url,
-		.client_id = o->client_id, .now = time(NULL),
+		.key = c->key,
+		.cert = c->cert,
+		.alg = o->alg,
+		.audience = url,
+		.client_id = o->client_id,
+		.now = time(NULL),
 	};
 	struct secret jwt = SECRET_INIT;
 	int r;
@@ -66,8 +69,8 @@ add_assertion(const struct options *o, const struct credential *c, const char *u
 }
 
 int
-request_form(const struct options *o, const struct credential *c, const char *url,
-    struct secret *form, struct err *err)
+request_form(const struct options *o, const struct credential *c, const char *url, struct secret *form,
+    struct err *err)
 {
 	secret_clear(form);
 	add_field(form, "client_id", o->client_id);
@@ -120,8 +123,8 @@ out:
 }
 
 int
-request_token(const struct options *o, struct credential *c, struct token *t, bool *later,
-    long *retry_after, struct err *err)
+request_token(const struct options *o, struct credential *c, struct token *t, bool *later, long *retry_after,
+    struct err *err)
 {
 	const struct timespec second = { 1, 0 };
 	struct http_reply reply = HTTP_REPLY_INIT;

@@ -6,8 +6,7 @@
 #include "sslerr.h"
 
 int
-sslerr_set(struct err *err, enum err_kind kind, enum err_stage stage, const char *subject,
-    const char *what)
+sslerr_set(struct err *err, enum err_kind kind, enum err_stage stage, const char *subject, const char *what)
 {
 	unsigned long e = ERR_peek_last_error();
 	const char *reason = NULL;

@@ -5,6 +5,6 @@
 #include "base/err.h"
 
 /* err_set with ": " and the queue's last reason after what; empties the queue.  Returns -1. */
-int	sslerr_set(struct err *, enum err_kind, enum err_stage, const char *subject, const char *what);
+int sslerr_set(struct err *, enum err_kind, enum err_stage, const char *subject, const char *what);
 
 #endif

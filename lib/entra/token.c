@@ -22,15 +22,15 @@
 #include "request.h"
 #include "token.h"
 
-#define LOCK_WAIT_MS 180000	/* two requests with all their time limits */
+#define LOCK_WAIT_MS 180000 /* two requests with all their time limits */
 
 struct get {
-	const struct options *o;	/* foreign */
-	struct credential *cred;	/* foreign */
-	struct cache *cache;		/* owned; NULL: none */
+	const struct options *o; /* foreign */
+	struct credential *cred; /* foreign */
+	struct cache *cache;	 /* owned; NULL: none */
 	struct cache_entry e;
-	const char *refused;		/* $MSTOOLS_REFUSED, or NULL */
-	struct token *t;		/* where it goes */
+	const char *refused; /* $MSTOOLS_REFUSED, or NULL */
+	struct token *t;     /* where it goes */
 };
 
 void
@@ -92,9 +92,10 @@ warn_expiry(const struct credential *c)
 	if (end <= now)
 		log_v(0, "%s: %s has expired", c->name, what);
 	else
-		log_v(0, "%s: %s expires in %lld days; make a new one in the Entra admin center, under "
-		    "App registrations, Certificates & secrets", c->name, what,
-		    (long long)((end - now) / 86400));
+		log_v(0,
+		    "%s: %s expires in %lld days; make a new one in the Entra admin center, under "
+		    "App registrations, Certificates & secrets",
+		    c->name, what, (long long)((end - now) / 86400));
 }
 
 /* False for a JWT without any permission: asking again may bring a better one, once an administrator consented. */
@@ -106,7 +107,8 @@ worth_keeping(const struct token *t)
 
 	good = claims_parse(t->value.s, t->value.len, &c) == 0 || claims_has_permission(&c);
 	if (!good)
-		log_v(0, "the token holds no permission (neither roles nor scp), so Exchange will refuse "
+		log_v(0,
+		    "the token holds no permission (neither roles nor scp), so Exchange will refuse "
 		    "it: has an administrator consented to IMAP.AccessAsApp of Office 365 Exchange Online?");
 	claims_release(&c);
 	return good;
@@ -223,8 +225,7 @@ reread(struct get *g)
 static bool
 replaced_just_now(const struct get *g, int64_t now)
 {
-	return g->e.refused_at != 0 && g->e.refused_at <= now &&
-	    now - g->e.refused_at < CACHE_REFUSED_SECS;
+	return g->e.refused_at != 0 && g->e.refused_at <= now && now - g->e.refused_at < CACHE_REFUSED_SECS;
 }
 
 /*
@@ -241,8 +242,8 @@ locked(struct get *g, bool keep, uint64_t failed, int64_t before, struct err *er
 	reread(g);
 	usable = cache_usable(&g->e, now, g->o->min_valid);
 	keep = keep && usable;
-	if (usable && !is_refused(g) && (g->e.cached_at != before ||
-	    (!g->o->force && !cache_refresh_due(&g->e, now))))
+	if (usable && !is_refused(g) &&
+	    (g->e.cached_at != before || (!g->o->force && !cache_refresh_due(&g->e, now))))
 		return use_cached(g);
 	if (g->e.failed != 0 && g->e.failed != failed) {
 		if (keep)
@@ -267,7 +268,7 @@ with_cache(struct get *g, struct err *err)
 	int r;
 
 	if (cache_read(g->cache, &g->e, NULL) == -1)
-		cache_entry_release(&g->e);	/* warned about below, where it matters */
+		cache_entry_release(&g->e); /* warned about below, where it matters */
 	usable = !g->o->force && !is_refused(g) && cache_usable(&g->e, now, g->o->min_valid);
 	if (usable && !cache_refresh_due(&g->e, now))
 		return use_cached(g);
@@ -282,7 +283,7 @@ with_cache(struct get *g, struct err *err)
 	if (r == 0)
 		r = locked(g, keep, failed, before, err);
 	else if (keep)
-		r = use_cached(g);	/* another one is refreshing it */
+		r = use_cached(g); /* another one is refreshing it */
 	else if (r == -2)
 		r = err_set(err, ERR_AGAIN, STAGE_TOKEN, NULL,
 		    "another mstoken has been asking for this token for %d seconds", LOCK_WAIT_MS / 1000);
@@ -295,24 +296,47 @@ with_cache(struct get *g, struct err *err)
 	return r;
 }
 
-int
-token_check(const struct options *o, struct err *err)
+/* Printable ASCII: what goes into a URL, a form and JSON without a second thought. */
+static int
+check_plain(const char *what, const char *s, const char *more, struct err *err)
+{
+	for (; *s != '\0'; s++)
+		if ((*s < '!' || *s > '~') && strchr(more, *s) == NULL)
+			return err_set(err, ERR_CONFIG, STAGE_CONFIG, NULL,
+			    "the %s has characters that cannot be in one", what);
+	return 0;
+}
+
+static int
+check_tenant(const char *tenant, struct err *err)
 {
 	static const char chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-";
 
-	if (o->tenant == NULL || *o->tenant == '\0')
+	if (tenant == NULL || *tenant == '\0')
 		return err_set(err, ERR_CONFIG, STAGE_CONFIG, NULL,
 		    "no tenant: give --tenant, the directory (tenant) ID or a domain of the organization");
+	if (tenant[strspn(tenant, chars)] != '\0')
+		return err_set(err, ERR_CONFIG, STAGE_CONFIG, tenant,
+		    "no tenant: neither a GUID nor a domain");
+	if (strcasecmp(tenant, "common") == 0 || strcasecmp(tenant, "organizations") == 0 ||
+	    strcasecmp(tenant, "consumers") == 0)
+		return err_set(err, ERR_CONFIG, STAGE_CONFIG, tenant,
+		    "an application gets its token from one tenant: give its directory (tenant) ID");
+	return 0;
+}
+
+int
+token_check(const struct options *o, struct err *err)
+{
+	if (check_tenant(o->tenant, err) == -1)
+		return -1;
 	if (o->client_id == NULL || *o->client_id == '\0')
 		return err_set(err, ERR_CONFIG, STAGE_CONFIG, NULL,
 		    "no client id: give --client-id, the application (client) ID of the app registration");
-	if (o->tenant[strspn(o->tenant, chars)] != '\0')
-		return err_set(err, ERR_CONFIG, STAGE_CONFIG, o->tenant,
-		    "no tenant: neither a GUID nor a domain");
-	if (strcasecmp(o->tenant, "common") == 0 || strcasecmp(o->tenant, "organizations") == 0 ||
-	    strcasecmp(o->tenant, "consumers") == 0)
-		return err_set(err, ERR_CONFIG, STAGE_CONFIG, o->tenant,
-		    "an application gets its token from one tenant: give its directory (tenant) ID");
+	if (check_plain("client id", o->client_id, "", err) == -1 ||
+	    check_plain("scope", o->scope, " ", err) == -1 ||
+	    check_plain("authority", o->authority, "", err) == -1)
+		return -1;
 	if (strncasecmp(o->authority, "https://", 8) != 0)
 		return err_set(err, ERR_CONFIG, STAGE_CONFIG, o->authority,
 		    "the authority must be an https URL");

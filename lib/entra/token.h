@@ -13,14 +13,17 @@
 #include "base/secret.h"
 
 struct token {
-	struct secret value;	/* owned */
-	int64_t	 obtained;	/* seconds since the epoch */
-	int64_t	 expires_on;
-	int64_t	 refresh_on;	/* 0: the server gave none */
-	bool	 from_cache;
+	struct secret value; /* owned */
+	int64_t obtained;    /* seconds since the epoch */
+	int64_t expires_on;
+	int64_t refresh_on; /* 0: the server gave none */
+	bool from_cache;
 };
 
-#define TOKEN_INIT { SECRET_INIT, 0, 0, 0, false }
+#define TOKEN_INIT \
+	{ \
+		SECRET_INIT, 0, 0, 0, false \
+	}
 
 /*
  * Gets a token as o says (tenant, client_id, scope, authority, the credential,
@@ -37,26 +40,25 @@ struct token {
  *   STAGE_DNS, _TCP, _PROXY, _TLS  ERR_UNAVAIL; ERR_PROTO for a certificate or TLS version
  * Warnings (cache unusable, secret about to expire, token without permission) go to the log.
  */
-int	token_get(const struct options *o, struct token *, struct err *)
-	    __attribute__((warn_unused_result));
-void	token_release(struct token *);	/* cleanses */
+int token_get(const struct options *o, struct token *, struct err *) __attribute__((warn_unused_result));
+void token_release(struct token *); /* cleanses */
 
 /* What token_get asks of o first: tenant, client_id, authority.  0, or -1 with err set (STAGE_CONFIG). */
-int	token_check(const struct options *o, struct err *);
+int token_check(const struct options *o, struct err *);
 
 /* The same without token_check, with a credential that is open (credential.h), for who needs more than one token. */
 struct credential;
-int	token_get_with(const struct options *o, struct credential *, struct token *, struct err *)
-	    __attribute__((warn_unused_result));
+int token_get_with(const struct options *o, struct credential *, struct token *, struct err *)
+    __attribute__((warn_unused_result));
 
 /* The URL tokens come from: AUTHORITY/TENANT/oauth2/v2.0/token; malloc'd. */
-char	*token_url(const struct options *o);
+char *token_url(const struct options *o);
 
 /*
  * What MSTOOLS_REFUSED holds for a token: the first 16 hex digits of its
  * SHA-256 and a NUL.
  */
 #define TOKEN_ID_SIZE 17
-void	token_id(char id[TOKEN_ID_SIZE], const void *token, size_t len);
+void token_id(char id[TOKEN_ID_SIZE], const void *token, size_t len);
 
 #endif

@@ -101,7 +101,8 @@ check_claims(const char *jwt)
 	is_str(get(j, "aud"), URL, "aud");
 	is_str(get(j, "iss"), "APP", "iss");
 	is_str(get(j, "sub"), "APP", "sub");
-	ok(jti != NULL && strlen(jti) == 36 && jti[14] == '4' && strchr("89ab", jti[19]) != NULL, "jti: a UUID, version 4");
+	ok(jti != NULL && strlen(jti) == 36 && jti[14] == '4' && strchr("89ab", jti[19]) != NULL,
+	    "jti: a UUID, version 4");
 	is_int(json_integer_value(json_object_get(j, "nbf")), NOW, "nbf");
 	is_int(json_integer_value(json_object_get(j, "iat")), NOW, "iat");
 	is_int(json_integer_value(json_object_get(j, "exp")), NOW + 600, "exp");
@@ -113,7 +114,12 @@ static void
 one(EVP_PKEY *key, X509 *cert, enum opt_alg alg, const char *name)
 {
 	struct assertion a = {
-		.key = key, .cert = cert, .alg = alg, .audience = URL, .client_id = "APP", .now = NOW,
+		.key = key,
+		.cert = cert,
+		.alg = alg,
+		.audience = URL,
+		.client_id = "APP",
+		.now = NOW,
 	};
 	struct secret x = SECRET_INIT, y = SECRET_INIT;
 

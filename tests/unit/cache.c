@@ -60,11 +60,13 @@ round_trip(void)
 	is_int(cache_read(c, &f, &err), 1, "read");
 	is_str(f.token.s, "tok.en", "the token");
 	ok(f.cached_at == e.cached_at && f.expires_on == e.expires_on && f.refresh_on == e.refresh_on &&
-	    f.refused_at == e.refused_at && f.later_at == e.later_at && f.later_until == e.later_until, "the times");
+		f.refused_at == e.refused_at && f.later_at == e.later_at && f.later_until == e.later_until,
+	    "the times");
 	ok(f.later.kind == ERR_AGAIN && f.later.stage == STAGE_TOKEN, "what the server said, its kind");
 	is_str(f.later.text, e.later.text, "its text");
 	is_str(f.later.subject, "host", "its subject");
-	ok(f.failed == e.failed && f.failure.kind == ERR_CONFIG && f.failure.stage == STAGE_CREDENTIAL, "the failure");
+	ok(f.failed == e.failed && f.failure.kind == ERR_CONFIG && f.failure.stage == STAGE_CREDENTIAL,
+	    "the failure");
 	cache_entry_release(&e);
 	is_int(cache_write(c, &e, &err), 0, "an empty one");
 	is_int(cache_read(c, &f, &err), 1, "is read, too");
@@ -82,11 +84,11 @@ keys(void)
 	secret_adds(&e.token, "mine");
 	cache_write(c, &e, &err);
 	cache_free(c);
-#define OTHER(want, name, ...)						\
-	do {								\
-		c = open_as(__VA_ARGS__);				\
-		is_int(cache_read(c, &e, &err), want, name);		\
-		cache_free(c);						\
+#define OTHER(want, name, ...) \
+	do { \
+		c = open_as(__VA_ARGS__); \
+		is_int(cache_read(c, &e, &err), want, name); \
+		cache_free(c); \
 	} while (0)
 	OTHER(1, "the same key", "T", "C", "S", "https://a", fp);
 	OTHER(1, "in another case", "t", "c", "S", "HTTPS://A", fp);
@@ -164,6 +166,17 @@ untrusted(void)
 	cache_free(c);
 }
 
+/* In a child: what a lock of its own says. */
+static int
+lock_as_other(int wait_ms)
+{
+	struct cache *c = open_cache();
+	int r = cache_lock(c, wait_ms, &err);
+
+	cache_free(c);
+	return r;
+}
+
 static void
 locks(void)
 {
@@ -174,18 +187,14 @@ locks(void)
 	is_int(cache_lock(a, -1, &err), 0, "a lock");
 	pid = fork();
 	if (pid == 0) {
-		struct cache *b = open_cache();
-
-		_exit(cache_lock(b, 0, &err) == -2 ? 0 : 1);
+		_exit(lock_as_other(0) == -2 ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
 	is_int(status, 0, "keeps others out");
 	cache_unlock(a);
 	pid = fork();
 	if (pid == 0) {
-		struct cache *b = open_cache();
-
-		_exit(cache_lock(b, 10000, &err) == 0 ? 0 : 1);
+		_exit(lock_as_other(10000) == 0 ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
 	is_int(status, 0, "until it is opened, or its process has gone");
@@ -221,7 +230,8 @@ ages(void)
 	is_int(cache_later(&e, NOW + 10, &changed), 50, "later");
 	ok(!changed, "as noted");
 	is_int(cache_later(&e, NOW + 60, &changed), 0, "is over");
-	is_int(cache_later(&e, NOW - 500, &changed), 60, "a clock that was set back: its own length from now");
+	is_int(cache_later(&e, NOW - 500, &changed), 60,
+	    "a clock that was set back: its own length from now");
 	ok(changed && e.later_at == NOW - 500, "which is noted");
 	is_int(cache_later(&e, NOW - 441, &changed), 1, "and ends");
 	e.later_at = NOW;

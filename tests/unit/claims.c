@@ -6,7 +6,8 @@
 #include "t.h"
 
 /* The shape of Exchange Online's app-only tokens (v1). */
-static const char app[] = "{\"aud\":\"https://outlook.office365.com/\",\"iss\":\"https://sts.windows.net/T/\","
+static const char app[] =
+    "{\"aud\":\"https://outlook.office365.com/\",\"iss\":\"https://sts.windows.net/T/\","
     "\"iat\":1700000000,\"nbf\":1700000001,\"exp\":1700003600.5,\"app_displayname\":\"mail fetcher\","
     "\"appid\":\"APP\",\"idtyp\":\"app\",\"oid\":\"OID\",\"roles\":[\"IMAP.AccessAsApp\",\"\",7,\"POP.AccessAsApp\"],"
     "\"sub\":\"OID\",\"tid\":\"TID\",\"ver\":\"1.0\"}";
@@ -63,7 +64,9 @@ delegated(void)
 	struct claims c;
 
 	is_int(parse("{\"aud\":[\"a\",\"b\"],\"azp\":\"AZP\",\"scp\":\"IMAP.AccessAsUser.All  Mail.Read\","
-	    "\"unique_name\":\"u@x\",\"exp\":\"soon\",\"roles\":\"none\"}", &c), 1, "a delegated token (v2)");
+		     "\"unique_name\":\"u@x\",\"exp\":\"soon\",\"roles\":\"none\"}",
+		   &c),
+	    1, "a delegated token (v2)");
 	is_str(c.aud, "a", "the first of several aud");
 	is_str(c.appid, "AZP", "azp stands for appid");
 	is_str(c.upn, "u@x", "unique_name stands for upn");
@@ -81,8 +84,17 @@ static void
 opaque(void)
 {
 	static const char *const odd[] = {
-		"", ".", "..", "EwB4A8l6BAAU", "a.b", "a..c", "a.!!!.c", "a.W10.c" /* [] */, "a.e30" /* no third part */,
-		"a.eyJhIjoxLCJhIjoyfQ.c" /* a name twice */, "a.eyJhIg.c",
+		"",
+		".",
+		"..",
+		"EwB4A8l6BAAU",
+		"a.b",
+		"a..c",
+		"a.!!!.c",
+		"a.W10.c" /* [] */,
+		"a.e30" /* no third part */,
+		"a.eyJhIjoxLCJhIjoyfQ.c" /* a name twice */,
+		"a.eyJhIg.c",
 	};
 	struct claims c;
 

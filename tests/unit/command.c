@@ -18,8 +18,12 @@ static int
 run(const char *cmd, const char *refused, const char *secret)
 {
 	const struct command c = {
-		.cmd = cmd, .what = "the token command", .refused = refused, .secret = secret,
-		.secs = 60, .max = 1000,
+		.cmd = cmd,
+		.what = "the token command",
+		.refused = refused,
+		.secret = secret,
+		.secs = 60,
+		.max = 1000,
 	};
 
 	err_clear(&err);
@@ -49,7 +53,9 @@ inheritance(void)
 
 	signal(SIGPIPE, SIG_IGN);
 	is_int(run("for f in 3 4 5 6 7 8 9; do eval \"true <&$f\" 2>/dev/null && echo $f; done; "
-	    "[ ! -e /proc/self/fd/200 ] || echo 200; readlink /proc/self/fd/0", NULL, NULL), 0, "it inherits");
+		   "[ ! -e /proc/self/fd/200 ] || echo 200; readlink /proc/self/fd/0",
+		   NULL, NULL),
+	    0, "it inherits");
 	is_str(out.s, "/dev/null\n", "no descriptor, and its stdin is /dev/null");
 	run("kill -PIPE $$; echo survived", NULL, NULL);
 	is_str(out.len > 0 ? out.s : "", "", "no signal is ignored");
@@ -110,7 +116,8 @@ limits(void)
 static void
 background(void)
 {
-	is_int(run("sleep 300 & echo $!", NULL, NULL), 0, "what runs on in the background does not hold us up");
+	is_int(run("sleep 300 & echo $!", NULL, NULL), 0,
+	    "what runs on in the background does not hold us up");
 	if (out.len > 0)
 		kill((pid_t)strtol(out.s, NULL, 10), SIGKILL);
 	is_int(run("exec >&-; sleep 0.2; exit 75", NULL, NULL), -1, "a closed stdout is not the end");

@@ -48,8 +48,8 @@ put(const char *name, const void *data, size_t n, mode_t mode)
 static EVP_PKEY *
 make_key(int bits)
 {
-	return bits == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256") :
-	    EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)bits);
+	return bits == 0 ? EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256")
+			 : EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)bits);
 }
 
 static X509 *
@@ -125,7 +125,7 @@ clean(const char *in, size_t n, int want, const char *result, const char *name)
 static void
 cleaning(void)
 {
-	char *big = xmalloc(CREDENTIAL_SECRET_MAX + 2);
+	char *big = xmalloc(CREDENTIAL_SECRET_MAX + 2), *longest;
 
 	CLEAN("a8Q~x", 0, "a8Q~x", "a secret");
 	CLEAN("a8Q~x\n", 0, "a8Q~x", "with a line end");
@@ -140,14 +140,22 @@ cleaning(void)
 	CLEAN("a\r", -1, "single line", "half a line end");
 	CLEAN("a\0b", -1, "byte 2 is 0x00", "a NUL");
 	CLEAN("a\tb", -1, "byte 2 is 0x09", "a tab");
-	CLEAN("\xef\xbb\xbf" "ab", -1, "byte order mark", "UTF-8 with a mark");
-	CLEAN("\xff\xfe" "a\0b\0", -1, "byte order mark", "UTF-16");
-	CLEAN("gr\xc3\xbc" "n", -1, "byte 3 is 0xc3, not printable ASCII", "not ASCII");
+	CLEAN("\xef\xbb\xbf"
+	      "ab",
+	    -1, "byte order mark", "UTF-8 with a mark");
+	CLEAN("\xff\xfe"
+	      "a\0b\0",
+	    -1, "byte order mark", "UTF-16");
+	CLEAN("gr\xc3\xbc"
+	      "n",
+	    -1, "byte 3 is 0xc3, not printable ASCII", "not ASCII");
 	memset(big, 'a', CREDENTIAL_SECRET_MAX + 1);
+	longest = xstrndup(big, CREDENTIAL_SECRET_MAX);
 	big[CREDENTIAL_SECRET_MAX] = '\n';
-	clean(big, CREDENTIAL_SECRET_MAX + 1, 0, memset(xstrndup(big, CREDENTIAL_SECRET_MAX), 'a', 1), "as long as may be");
+	clean(big, CREDENTIAL_SECRET_MAX + 1, 0, longest, "as long as may be");
 	big[CREDENTIAL_SECRET_MAX] = 'a';
 	clean(big, CREDENTIAL_SECRET_MAX + 1, -1, "longer than", "one byte more");
+	free(longest);
 	free(big);
 }
 
@@ -172,7 +180,8 @@ secret(const char *want, const char *say, const char *name)
 		r = credential_load(&c, &err);
 	if (want == NULL)
 		ok(r == -1 && err.stage == STAGE_CREDENTIAL && err.kind == ERR_CONFIG &&
-		    strstr(err.text, say) != NULL, "%s: %s", name, err.text);
+			strstr(err.text, say) != NULL,
+		    "%s: %s", name, err.text);
 	else
 		is_str(r == 0 ? c.secret.s : err.text, want, "%s", name);
 	credential_release(&c);
@@ -188,7 +197,7 @@ files(void)
 	o.client_secret_file = put("s1", "from-file\r\n", 11, 0600);
 	secret("from-file", NULL, "a file");
 	o.client_secret_file = put("s2", "from-file\n", 10, 0640);
-	(void)!chown(o.client_secret_file, (uid_t)-1, 1);	/* group root would do for systemd */
+	(void)!chown(o.client_secret_file, (uid_t)-1, 1); /* group root would do for systemd */
 	secret(NULL, "chmod 600", "a file that others can read");
 	o.client_secret_file = path("none");
 	secret(NULL, "No such file", "no file");
@@ -277,11 +286,12 @@ cert(const char *want, char *where, char *key, char *pass, const char *name)
 	if (r == 0)
 		r = credential_load(&c, &err);
 	if (want == NULL)
-		ok(r == 0 && c.cert != NULL && c.key != NULL && X509_check_private_key(c.cert, c.key) == 1, "%s: %s",
-		    name, err.text);
+		ok(r == 0 && c.cert != NULL && c.key != NULL && X509_check_private_key(c.cert, c.key) == 1,
+		    "%s: %s", name, err.text);
 	else
 		ok(r == -1 && err.kind == ERR_CONFIG && err.stage == STAGE_CREDENTIAL &&
-		    strstr(err.text, want) != NULL, "%s: %s", name, err.text);
+			strstr(err.text, want) != NULL,
+		    "%s: %s", name, err.text);
 	credential_release(&c);
 }
 
@@ -301,11 +311,13 @@ static void
 certificates(void)
 {
 	EVP_PKEY *k = make_key(2048), *k2 = make_key(2048), *small = make_key(1024), *ec = make_key(0);
-	X509 *x = make_cert(k, 400), *x2 = make_cert(k2, 400), *xs = make_cert(small, 400), *xe = make_cert(ec, 400);
+	X509 *x = make_cert(k, 400), *x2 = make_cert(k2, 400), *xs = make_cert(small, 400),
+	     *xe = make_cert(ec, 400);
 	char *pass = xstrdup(put("pass", "pass phrase\n", 12, 0600));
 	char *wrong = xstrdup(put("wrong", "other", 5, 0600));
 
-	cert(NULL, pem("c.pem", x, NULL, NULL, 0644), pem("k.pem", NULL, k, NULL, 0600), NULL, "PEM, two files");
+	cert(NULL, pem("c.pem", x, NULL, NULL, 0644), pem("k.pem", NULL, k, NULL, 0600), NULL,
+	    "PEM, two files");
 	cert(NULL, pem("ck.pem", x, k, NULL, 0600), NULL, NULL, "PEM, one file");
 	cert("chmod 600", pem("ck644.pem", x, k, NULL, 0644), NULL, NULL, "a key that others can read");
 	cert("chmod 600", pem("c.pem", x, NULL, NULL, 0644), pem("k644.pem", NULL, k, NULL, 0644), NULL,
@@ -316,10 +328,10 @@ certificates(void)
 	    "another key");
 	cert(NULL, pem("c.pem", x, NULL, NULL, 0644), pem("ke.pem", NULL, k, "pass phrase", 0600), pass,
 	    "an encrypted key");
-	cert("--cert-pass-file", pem("c.pem", x, NULL, NULL, 0644), pem("ke.pem", NULL, k, "pass phrase", 0600),
-	    NULL, "without its pass phrase");
-	cert("pass phrase wrong", pem("c.pem", x, NULL, NULL, 0644), pem("ke.pem", NULL, k, "pass phrase", 0600),
-	    wrong, "with a wrong one");
+	cert("--cert-pass-file", pem("c.pem", x, NULL, NULL, 0644),
+	    pem("ke.pem", NULL, k, "pass phrase", 0600), NULL, "without its pass phrase");
+	cert("pass phrase wrong", pem("c.pem", x, NULL, NULL, 0644),
+	    pem("ke.pem", NULL, k, "pass phrase", 0600), wrong, "with a wrong one");
 	cert(NULL, p12("b.p12", x, k, "pass phrase"), NULL, pass, "PKCS#12");
 	cert("--cert-pass-file", p12("b.p12", x, k, "pass phrase"), NULL, NULL, "without its pass phrase");
 	cert("pass phrase wrong", p12("b.p12", x, k, "pass phrase"), NULL, wrong, "with a wrong one");

@@ -134,8 +134,10 @@ int
 main(void)
 {
 	times();
-	xoauth2("test@contoso.onmicrosoft.com", "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVyIEV3"
-	    "QkFBbDNCQUFVRkZwVUFvN0ozVmUwYmpMQldaV0NjbFJDM0VvQUEBAQ==\n", "the example of Microsoft's documentation");
+	xoauth2("test@contoso.onmicrosoft.com",
+	    "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVyIEV3"
+	    "QkFBbDNCQUFVRkZwVUFvN0ozVmUwYmpMQldaV0NjbFJDM0VvQUEBAQ==\n",
+	    "the example of Microsoft's documentation");
 	xoauth2("", NULL, "no user");
 	xoauth2("a\001b", NULL, "a control character");
 	lines();

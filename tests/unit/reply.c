@@ -53,17 +53,20 @@ bad(long status, long after, const char *body, enum err_kind kind, const char *t
 static void
 tokens(void)
 {
-	good("{\"token_type\":\"Bearer\",\"expires_in\":3599,\"ext_expires_in\":3599,\"access_token\":\"tok.en\"}",
+	good(
+	    "{\"token_type\":\"Bearer\",\"expires_in\":3599,\"ext_expires_in\":3599,\"access_token\":\"tok.en\"}",
 	    NOW + 3599, 0, "Entra's");
-	good("{\"token_type\":\"bearer\",\"expires_in\":\"86399\",\"refresh_in\":\"43199\",\"access_token\":\"tok.en\"}",
+	good(
+	    "{\"token_type\":\"bearer\",\"expires_in\":\"86399\",\"refresh_in\":\"43199\",\"access_token\":\"tok.en\"}",
 	    NOW + 86399, NOW + 43199, "strings instead of numbers");
 	good("{\"access_token\":\"tok.en\"}", NOW + 600, 0, "no expires_in");
-	good("{\"access_token\":\"tok.en\",\"expires_in\":null,\"refresh_in\":-5}", NOW + 600, 0, "odd times");
+	good("{\"access_token\":\"tok.en\",\"expires_in\":null,\"refresh_in\":-5}", NOW + 600, 0,
+	    "odd times");
 	good("{\"access_token\":\"tok.en\",\"expires_in\":1e300}", NOW + REPLY_EXPIRES_MAX, 0, "for ever");
 	good("{\"access_token\":\"tok.en\",\"expires_in\":\"99999999999999999999\"}", NOW + 600, 0,
 	    "more digits than fit");
-	bad(200, -1, "{\"access_token\":\"to ken\"}", ERR_PROTO, "the access token in the reply cannot be one",
-	    "a token with a blank");
+	bad(200, -1, "{\"access_token\":\"to ken\"}", ERR_PROTO,
+	    "the access token in the reply cannot be one", "a token with a blank");
 	bad(200, -1, "{\"access_token\":\"tok.en\",\"token_type\":\"mac\"}", ERR_PROTO,
 	    "the reply has a token of type mac, not Bearer", "another type");
 }
@@ -71,13 +74,17 @@ tokens(void)
 static void
 errors(void)
 {
-	bad(401, -1, "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid client secret provided. "
+	bad(401, -1,
+	    "{\"error\":\"invalid_client\",\"error_description\":\"AADSTS7000215: Invalid client secret provided. "
 	    "Ensure ... 'x'.\\r\\nTrace ID: aa-bb\\r\\nCorrelation ID: cc-dd\\r\\nTimestamp: 2026-11-28 10:00:00Z\","
 	    "\"error_codes\":[7000215],\"timestamp\":\"2026-11-28 10:00:00Z\",\"trace_id\":\"aa-bb\","
-	    "\"correlation_id\":\"cc-dd\"}", ERR_CONFIG,
+	    "\"correlation_id\":\"cc-dd\"}",
+	    ERR_CONFIG,
 	    "AADSTS7000215: Invalid client secret provided. Ensure ... 'x'. (invalid_client, HTTP 401, "
-	    "Trace ID: aa-bb, Correlation ID: cc-dd, Timestamp: 2026-11-28 10:00:00Z)", "a bad secret");
-	bad(400, -1, "{\"error\":\"unauthorized_client\",\"error_description\":\"AADSTS700016: no. Trace ID: t\"}",
+	    "Trace ID: aa-bb, Correlation ID: cc-dd, Timestamp: 2026-11-28 10:00:00Z)",
+	    "a bad secret");
+	bad(400, -1,
+	    "{\"error\":\"unauthorized_client\",\"error_description\":\"AADSTS700016: no. Trace ID: t\"}",
 	    ERR_CONFIG, "AADSTS700016: no. Trace ID: t (unauthorized_client, HTTP 400)",
 	    "ids only in the description stay there");
 	bad(400, -1, "{\"error\":\"invalid_grant\",\"suberror\":\"bad_token\"}", ERR_CONFIG,
@@ -87,7 +94,8 @@ errors(void)
 	bad(400, -1, "{\"error\":\"temporarily_unavailable\",\"error_description\":\"AADSTS90033: later\"}",
 	    ERR_AGAIN, "AADSTS90033: later (temporarily_unavailable, HTTP 400)", "temporarily unavailable");
 	bad(429, 17, "{\"error\":\"invalid_request\",\"error_description\":\"AADSTS90055: throttled\"}",
-	    ERR_AGAIN, "AADSTS90055: throttled (invalid_request, HTTP 429, again in 17 seconds)", "429 in JSON");
+	    ERR_AGAIN, "AADSTS90055: throttled (invalid_request, HTTP 429, again in 17 seconds)",
+	    "429 in JSON");
 	bad(200, -1, "{\"error\":\"invalid_client\",\"access_token\":\"tok.en\"}", ERR_CONFIG,
 	    "(invalid_client, HTTP 200)", "an error with status 200");
 }
@@ -117,8 +125,10 @@ strange(void)
 	page = xmalloc(5001);
 	memset(page, 'x', 5000);
 	page[5000] = '\0';
-	bad(404, -1, page, ERR_PROTO, "the reply is not JSON (HTTP 404: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
-	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ...)", "a long page");
+	bad(404, -1, page, ERR_PROTO,
+	    "the reply is not JSON (HTTP 404: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx ...)",
+	    "a long page");
 	free(page);
 }
 

@@ -18,8 +18,11 @@ form(const char *value, const char *want, const char *name)
 	secret_adds(&c.secret, value);
 	is_int(request_form(&o, &c, "https://login.test/T/oauth2/v2.0/token", &f, &err), 0, "%s", name);
 	tail = strstr(f.s, "&client_secret=");
-	ok(tail != NULL && strncmp(f.s, "client_id=33333333-aaaa-4bbb-8ccc-444444444444&"
-	    "scope=https%3A%2F%2Foutlook.office365.com%2F.default&grant_type=client_credentials&", 100) == 0,
+	ok(tail != NULL &&
+		strncmp(f.s,
+		    "client_id=33333333-aaaa-4bbb-8ccc-444444444444&"
+		    "scope=https%3A%2F%2Foutlook.office365.com%2F.default&grant_type=client_credentials&",
+		    100) == 0,
 	    "the fields that Microsoft's library sends");
 	is_str(tail != NULL ? tail + 15 : NULL, want, "the secret, encoded");
 	secret_release(&f);
@@ -33,7 +36,8 @@ url(void)
 	struct options o = { .tenant = tenant, .authority = authority };
 	char *u = token_url(&o);
 
-	is_str(u, "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token", "the URL of the token endpoint");
+	is_str(u, "https://login.microsoftonline.us/contoso.com/oauth2/v2.0/token",
+	    "the URL of the token endpoint");
 	free(u);
 }
 

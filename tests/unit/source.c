@@ -133,7 +133,8 @@ static void
 form(void)
 {
 	static const char *const good[] = { "a", "eyJ.eyJ.sig", "EwB4+/==", "t=EwB&p=", "~!" };
-	static const char *const bad[] = { "", "/path", ".path", "a b", "a\tb", "a\r", "u@x", "\xc3\xa9", "a\x7f" };
+	static const char *const bad[] = { "", "/path", ".path", "a b", "a\tb", "a\r", "u@x", "\xc3\xa9",
+		"a\x7f" };
 	char *big = xmalloc(SOURCE_TOKEN_MAX + 1);
 
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -156,7 +157,8 @@ no_token(const char *input, const char *name)
 	s = begin(OPT_MSFETCH, NULL, NULL);
 	is_str(first(s), NULL, "no token: %s", name);
 	is_int(err.kind, ERR_CONFIG, "status 78");
-	is_str(err.text, "no token on the first line of stdin (did mstoken fail?)", "and nothing of the line");
+	is_str(err.text, "no token on the first line of stdin (did mstoken fail?)",
+	    "and nothing of the line");
 	source_free(s);
 }
 
@@ -181,7 +183,8 @@ plain_stdin(void)
 	is_int(r, 1, "it is newer");
 	put("not a token\n");
 	is_int(source_poll(s, &err), -1, "a line that is none");
-	ok(strstr(err.text, "not a") == NULL && strstr(err.text, "line 6") != NULL, "is named by its number only");
+	ok(strstr(err.text, "not a") == NULL && strstr(err.text, "line 6") != NULL,
+	    "is named by its number only");
 	is_str(first(s), "tok4", "the old one stays");
 	eof();
 	is_str(next(s, &r), "tok4", "at the end");
