@@ -84,7 +84,7 @@ all_users(struct mark *m)
 		if (m->err->kind == ERR_NONE || e.kind != ERR_NONE)
 			snprintf(m->report->user, sizeof m->report->user, "%s", m->in.group[g].user);
 		untried(m, g, end, &e);
-		if (!*m->stop)
+		if (!*m->stop && m->output.kind == ERR_NONE)
 			mark_error(m, &e);
 		if (*m->stop || m->output.kind != ERR_NONE || !concerns_one(&e)) {
 			untried(m, end, m->in.ngroup, &e);

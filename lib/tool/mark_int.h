@@ -134,8 +134,8 @@ enum visit_step { VISIT_LIST, VISIT_CREATE, VISIT_LIST_AGAIN, VISIT_TARGET, VISI
 struct visit {
 	struct mark *m;
 	const char *user;
-	uint32_t group, end;	/* the groups of this user that are still to be begun */
-	uint32_t first;		/* its first group */
+	uint32_t group, end;	/* the groups of this user that are still to be done */
+	uint32_t first;		/* its first group; kept */
 	struct link *link;
 	int	 lane;
 	uint32_t caps;
@@ -148,7 +148,8 @@ struct visit {
 	char	 delimiter;
 	uint32_t target_uidvalidity, target_uidnext;	/* when the session began; 0: not known */
 
-	size_t	 next;		/* item of group to begin with */
+	bool	 begun;		/* with group */
+	size_t	 next;		/* item of group to go on with */
 	struct mark_batch *batch;	/* the first is under way; owned */
 	unsigned noes;		/* NOs since the last success: no more halving when it is plain that nothing goes */
 
@@ -177,7 +178,7 @@ uint32_t batch_ranges(const struct visit *, const struct mark_batch *, enum mark
 /* Results for the batch's items with this state; how many there were. */
 size_t	batch_finish(struct visit *, struct mark_batch *, enum mark_state, enum mark_word, const char *detail);
 bool	batch_is_twin(const struct visit *, const struct mark_batch *, size_t item);	/* of the item before it */
-void	batch_free(struct visit *);		/* the first one */
+void	batch_free(struct visit *);		/* the first one; work_next does, once all its items have results */
 /* Makes two of the first; false if it has one UID with this state. */
 bool	batch_halve(struct visit *, enum mark_state);
 /* What is done, as a detail. */

@@ -100,15 +100,14 @@ resume(struct visit *v, struct mark_batch *b)
 
 	b->risk = false;
 	b->phase = PHASE_MOVE;
-	if (batch_ranges(v, b, ITEM_ALIVE, r) == 0) {
-		batch_free(v);
-	} else if (*b->no) {
+	if (batch_ranges(v, b, ITEM_ALIVE, r) == 0)
+		return;
+	if (*b->no) {
 		memcpy(no, b->no, sizeof no);
 		*b->no = '\0';
 		work_no(v, ITEM_ALIVE, "MOVE", no);
 	} else if (b->lost >= MARK_LOSSES) {
 		batch_finish(v, b, ITEM_ALIVE, MARK_REFUSED, "the connection breaks each time at MOVE; the message is still here");
-		batch_free(v);
 	}
 }
 
@@ -121,7 +120,6 @@ looked_again(struct visit *v, struct mark_batch *b, const struct wire_done *d)
 
 	if (d->result != DONE_OK && !work_partial(d)) {
 		batch_finish(v, b, ITEM_ALIVE, MARK_UNKNOWN, lost_text);
-		batch_free(v);
 		return;
 	}
 	rows_sort(v);
@@ -161,7 +159,6 @@ judge_copied(struct visit *v, struct mark_batch *b, bool seen)
 	} else {
 		batch_finish(v, b, ITEM_ALIVE, MARK_UNKNOWN,
 		    "the answer to COPY was lost: unknown whether it happened; the message is still here");
-		batch_free(v);
 	}
 }
 

@@ -166,28 +166,52 @@ take_batch(struct visit *v, struct mark_group *g)
 	return b;
 }
 
-void
-work_next(struct visit *v)
+/* Begins with the next group, or the next batch of it; false when there is none. */
+static bool
+more(struct visit *v)
 {
 	struct mark_group *g;
 
-	while (v->batch == NULL && v->group < v->end) {
+	for (; v->group < v->end; v->group++, v->begun = false) {
 		g = &v->m->in.group[v->group];
-		if (v->next < g->first) {
+		if (!v->begun) {
+			v->begun = true;
 			v->next = g->first;
 			snprintf(v->m->report->folder, sizeof v->m->report->folder, "%s", g->folder != NULL ? g->folder : "");
 			if (g->raw != NULL && !possible(v, g))
-				v->next = g->first + g->n;
+				continue;
 		}
-		if ((v->batch = take_batch(v, g)) == NULL)
-			v->next = g->first + g->n;
-		if (v->batch == NULL)
-			v->group++;
+		if ((v->batch = take_batch(v, g)) != NULL)
+			return true;
 	}
-	if (v->batch != NULL)
-		send_batch(v, v->batch);
-	else
-		v->step = VISIT_OVER;
+	return false;
+}
+
+static bool
+has_open_items(const struct visit *v, const struct mark_batch *b)
+{
+	size_t i;
+
+	for (i = b->first; i < b->end; i++)
+		if (v->m->in.item[i].state < ITEM_DONE)
+			return true;
+	return false;
+}
+
+void
+work_next(struct visit *v)
+{
+	for (;;) {
+		if (v->batch == NULL && !more(v)) {
+			v->step = VISIT_OVER;
+			return;
+		}
+		if (has_open_items(v, v->batch)) {
+			send_batch(v, v->batch);
+			return;
+		}
+		batch_free(v);
+	}
 }
 
 static void
@@ -196,13 +220,6 @@ go_on(struct visit *v, struct mark_batch *b, enum mark_phase p)
 	v->noes = 0;
 	b->phase = p;
 	b->risk = false;
-}
-
-static void
-finish(struct visit *v, struct mark_batch *b, enum mark_word w, const char *detail)
-{
-	batch_finish(v, b, ITEM_ALIVE, w, detail);
-	batch_free(v);
 }
 
 static void
@@ -228,7 +245,6 @@ work_no(struct visit *v, enum mark_state state, const char *command, const char 
 		return;
 	snprintf(detail, sizeof detail, "%s: %s", command, *text ? text : "the server says NO and not why");
 	batch_finish(v, b, state, MARK_REFUSED, detail);
-	batch_free(v);
 }
 
 /* --- answers --- */
@@ -305,15 +321,13 @@ checked(struct visit *v, struct mark_batch *b, const struct wire_done *d)
 		}
 	}
 	rows_sort(v);
-	if (!v->m->o->dry_run && v->nrow > 0 && lacks_flag(v, b, d->permanent)) {
-		batch_free(v);
+	if (!v->m->o->dry_run && v->nrow > 0 && lacks_flag(v, b, d->permanent))
 		return;
-	}
 	for (i = b->first; i < b->end; i++)
 		if (item[i].state == ITEM_NEW)
 			check_item(v, b, &item[i], no);
 	if (v->m->o->dry_run)
-		finish(v, b, MARK_DONE, "dry run: nothing was changed");
+		batch_finish(v, b, ITEM_ALIVE, MARK_DONE, "dry run: nothing was changed");
 	else if ((added(v->m->o) | removed(v->m->o)) != 0)
 		go_on(v, b, PHASE_STORE);
 	else
@@ -328,7 +342,7 @@ stored(struct visit *v, struct mark_batch *b)
 	else if (v->m->o->move != NULL)
 		to_move(v, b);
 	else
-		finish(v, b, MARK_DONE, batch_deed(v));
+		batch_finish(v, b, ITEM_ALIVE, MARK_DONE, batch_deed(v));
 }
 
 static void
@@ -348,7 +362,7 @@ succeeded(struct visit *v, struct mark_batch *b)
 		b->risk = true;
 		break;
 	default:	/* MOVE, EXPUNGE */
-		finish(v, b, MARK_DONE, batch_deed(v));
+		batch_finish(v, b, ITEM_ALIVE, MARK_DONE, batch_deed(v));
 		break;
 	}
 }
@@ -418,11 +432,10 @@ work_done(struct visit *v, const struct wire_done *d)
 	if (b->phase == PHASE_AGAIN || b->phase == PHASE_TARGET) {
 		lost_done(v, b, d);
 	} else if (folder_unfit(v, b, d)) {
-		while (v->batch != NULL && v->batch->group == b->group && v->batch != b->next)
-			batch_free(v);
+		;	/* all of its items have results now, and work_next goes on behind them */
 	} else if (b->phase == PHASE_CHECK) {
 		checked(v, b, d);
-	} else if (d->result == DONE_OK || work_partial(d)) {
+	} else if (d->result == DONE_OK) {
 		succeeded(v, b);
 	} else if (d->result == DONE_BAD) {
 		v->noes = NOES;		/* what it does not understand, it will not understand of half of them */
@@ -452,7 +465,6 @@ work_lost(struct visit *v, bool suspect)
 		if (batch_halve(v, ITEM_NEW))
 			return;
 		batch_finish(v, b, ITEM_NEW, MARK_REFUSED, "the server's reply about it breaks the parser");
-		batch_free(v);
 	}
 }
 
