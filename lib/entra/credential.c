@@ -20,6 +20,7 @@
 #include "keystore.h"
 
 #define CMD_SECS 120
+#define CMD_MAX (64 * 1024)
 #define KEY_BITS 2048 /* Entra takes nothing shorter */
 #define READ_MAX (CREDENTIAL_SECRET_MAX + 3)
 
@@ -268,6 +269,7 @@ credential_open(struct credential *c, const struct options *o, struct err *err)
 	return r;
 }
 
+/* The first line is the secret; password stores keep more below it. */
 static int
 run_command(struct credential *c, struct err *err)
 {
@@ -275,10 +277,18 @@ run_command(struct credential *c, struct err *err)
 		.cmd = c->o->client_secret_cmd,
 		.what = c->name,
 		.secs = CMD_SECS,
-		.max = READ_MAX,
+		.max = CMD_MAX,
 	};
+	char *nl;
 
-	return command_run(&cmd, &c->secret, err) == -1 || clean(c, err) == -1 ? -1 : 0;
+	if (command_run(&cmd, &c->secret, err) == -1)
+		return -1;
+	nl = c->secret.len > 0 ? memchr(c->secret.s, '\n', c->secret.len) : NULL;
+	if (nl != NULL) {
+		OPENSSL_cleanse(nl + 1, c->secret.len - (size_t)(nl + 1 - c->secret.s));
+		c->secret.len = (size_t)(nl + 1 - c->secret.s);
+	}
+	return clean(c, err);
 }
 
 static int

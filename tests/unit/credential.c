@@ -242,6 +242,8 @@ other_ways(void)
 	o.cert = o.client_secret_file;
 	secret(NULL, "more than one credential", "two at once");
 	reset();
+	o.client_secret_cmd = memcpy(path(""), "echo first; echo user: me", 26);
+	secret("first", NULL, "the first line of a command's output");
 	o.client_secret_cmd = memcpy(path(""), "exit 3", 7);
 	secret(NULL, "the client secret command failed with status 3", "a command that fails");
 	o.client_secret_cmd = memcpy(path(""), ":", 2);
