@@ -75,9 +75,10 @@ stdout_is '' 'the same Maildir'
 
 # Mail that arrives while the run lasts: what was not there at the first look comes with the next run.
 for i in 4 5 6 7 8 9; do printf 'Subject: new %s\n\nbody\n' $i >new/$i; done
-spawn during msfetch $imap_args -u $box during <token
+spawn during sh -c 'exec msfetch "$@" <token' sh $imap_args -u $box during
 stand save $box INBOX new/4 new/5 new/6
 finish "$pid"
+is "$status" 0 'a run during which mail arrives'
 stand save $box INBOX new/7 new/8 new/9
 fetch during
 status_is 0 'mail that arrives during a run'

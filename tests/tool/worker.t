@@ -15,7 +15,7 @@ run "$worker" --help
 status_is 64 'with an argument'
 stderr_like 'msfetch, msmark and msls start this program' 'it says the same'
 
-run "$worker" 3<"$0"
+run "$worker" 3</dev/null
 status_is 64 'with something else where its socket should be'
 
 done_testing
