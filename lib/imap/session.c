@@ -422,8 +422,10 @@ result_of(const char *word, const char **text)
 static int
 answer(struct session *s, struct cmd *c, enum session_result r, const char *text)
 {
-	bool budget = r != DONE_OK && quirk_budget_spend(&s->budget), others = s->ncmd > 0;
+	bool others = s->ncmd > 0;
 
+	if (r != DONE_OK)
+		quirk_budget_spend(&s->budget);
 	if (c->kind == CMD_AUTH)
 		return auth_answer(s, r, text);
 	if (c->kind == CMD_LOGOUT)
@@ -442,8 +444,8 @@ answer(struct session *s, struct cmd *c, enum session_result r, const char *text
 		return -1;
 	}
 	s->answered |= r == DONE_OK;
-	if (budget && s->ncmd == 0)
-		return session_over(s, ERR_AGAIN, STAGE_NONE, LOST_BUDGET, "%s", "enough errors for one connection");
+	if (s->ncmd == 0 && quirk_budget_spent(&s->budget))
+		return session_over(s, ERR_AGAIN, STAGE_NONE, LOST_BUDGET, "enough errors for one connection");
 	jobs_pump(s);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* FETCH responses: rows, headers and messages out of what libetpan found. */
+/* FETCH and SEARCH responses: rows, headers, messages and UIDs out of what libetpan found. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,91 @@
 #define FIELD_MAX 2000	/* bytes of a decoded field */
 
 enum { NO_DATE = 1, NO_FLAGS = 2 };
+
+/* --- whose answer is it? --- */
+
+static bool
+asked(const struct job *job, uint32_t uid)
+{
+	size_t lo = 0, hi = job->j.nrange, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (job->j.range[mid].hi < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < job->j.nrange && job->j.range[lo].lo <= uid;
+}
+
+struct job *
+job_asking(struct session *s, uint32_t uid, bool body)
+{
+	struct job *job;
+
+	if (uid == 0)
+		return NULL;
+	for (job = s->jobs; job != NULL; job = job->next)
+		if (job->j.kind == JOB_FETCH && job->cmds > 0 && ((job->j.ask & ASK_BODY) != 0) == body &&
+		    asked(job, uid))
+			return job;
+	return NULL;
+}
+
+bool
+jobs_want_bodies(const struct session *s)
+{
+	const struct job *job;
+
+	for (job = s->jobs; job != NULL; job = job->next)
+		if (job->j.kind == JOB_FETCH && job->cmds > 0 && !job->opening && (job->j.ask & ASK_BODY))
+			return true;
+	return false;
+}
+
+/* --- rows and UIDs, gathered --- */
+
+void
+rows_flush(struct session *s)
+{
+	if (s->nrow > 0)
+		s->ops.rows(s->arg, s->row_job->j.id, s->rows, s->nrow);
+	s->nrow = 0;
+}
+
+static void
+row_add(struct session *s, struct job *job, const struct session_row *row)
+{
+	if (s->nrow == SESSION_ROWS || (s->nrow > 0 && s->row_job != job))
+		rows_flush(s);
+	s->row_job = job;
+	s->rows[s->nrow++] = *row;
+}
+
+void
+uids_flush(struct session *s)
+{
+	if (s->nuid > 0)
+		s->ops.uids(s->arg, s->uid_job, s->uids, s->nuid);
+	s->nuid = 0;
+}
+
+void
+uid_add(void *session, uint32_t uid)
+{
+	struct session *s = session;
+	struct job *job = job_of(s, CMD_SEARCH);
+
+	if (job == NULL || uid == 0)
+		return;
+	if (s->nuid == sizeof s->uids / sizeof s->uids[0] || (s->nuid > 0 && s->uid_job != job->j.id))
+		uids_flush(s);
+	s->uid_job = job->j.id;
+	s->uids[s->nuid++] = uid;
+}
+
+/* --- responses --- */
 
 /* Where the value of item begins in a FETCH response, NULL if it is not there. */
 static const char *

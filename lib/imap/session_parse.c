@@ -25,6 +25,7 @@ struct parser {
 	size_t	 left;
 	const char *tail;
 	struct mailimap_response *resp;	/* owned: of the last parse */
+	struct str line;	/* owned: a LIST answer taken apart by hand */
 };
 
 static ssize_t
@@ -117,6 +118,7 @@ parser_free(struct parser *x)
 	mailstream_close(x->imap->imap_stream);
 	x->imap->imap_stream = NULL;	/* or mailimap_free would say LOGOUT */
 	mailimap_free(x->imap);
+	str_release(&x->line);
 	free(x);
 }
 
@@ -187,26 +189,6 @@ seconds(const struct mailimap_date_time *t)
 	east = (zone / 100 * 60 + zone % 100) * 60;
 	return days(t->dt_year, t->dt_month, t->dt_day) * 86400 + t->dt_hour * 3600 + t->dt_min * 60 +
 	    t->dt_sec - (t->dt_zone < 0 ? -east : east);
-}
-
-static const char *const flag_names[] = {
-	"\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$MDNSent"
-};
-#define FLAG_NAMES (sizeof flag_names / sizeof flag_names[0])
-_Static_assert(MF_ALL == (1 << FLAG_NAMES) - 1, "one name for each bit of enum session_flag");
-
-void
-flags_add(struct str *out, uint32_t bits)
-{
-	const char *blank = "";
-	size_t i;
-
-	for (i = 0; i < FLAG_NAMES; i++) {
-		if ((bits & (1U << i)) == 0)
-			continue;
-		str_addf(out, "%s%s", blank, flag_names[i]);
-		blank = " ";
-	}
 }
 
 static uint32_t
@@ -337,25 +319,7 @@ list_attrs(const struct mailimap_mbx_list_flags *flags)
 	return attrs;
 }
 
-int
-parse_list(struct parser *x, const char *p, size_t n, struct listed *l)
-{
-	const struct mailimap_mailbox_list *m;
-	clistiter *i;
-
-	if (parse(x, p, n) == -1)
-		return -1;
-	i = clist_begin(x->imap->imap_response_info->rsp_mailbox_list);
-	if (i == NULL)
-		return 0;
-	m = clist_content(i);
-	l->raw = m->mb_name;
-	l->delimiter = m->mb_delimiter;
-	l->attrs = list_attrs(m->mb_flag);
-	return 1;
-}
-
-/* libetpan leaves the name of a STATUS answer as it stands on the line, quotes and all. */
+/* What is quoted, without its quotes, in place.  (libetpan leaves them on the name of a STATUS answer.) */
 static char *
 unquote(char *s)
 {
@@ -371,6 +335,71 @@ unquote(char *s)
 	}
 	*to = '\0';
 	return s;
+}
+
+/* One blank-separated word of a LIST answer: quoted, or up to the blank.  Cut off at *p, unquoted. */
+static char *
+list_word(char **p)
+{
+	char *from = *p, *end;
+
+	if (*from == '"') {
+		for (end = from + 1; *end != '\0' && *end != '"'; end++)
+			if (*end == '\\' && end[1] != '\0')
+				end++;
+		end += *end == '"';
+	} else {
+		end = from + strcspn(from, " ");
+	}
+	*p = *end != '\0' ? end + 1 : end;
+	*end = '\0';
+	return unquote(from);
+}
+
+/*
+ * Exchange has been seen to leave control characters in names unquoted (MailKit
+ * #945), which libetpan refuses.  Then: attributes, delimiter, and all the rest
+ * is the name.
+ */
+static int
+list_by_hand(struct parser *x, const char *p, size_t n, struct listed *l)
+{
+	char *open, *close, *at, *attr, *save = NULL;
+
+	str_clear(&x->line);
+	str_add(&x->line, p, n);
+	x->line.s[strcspn(x->line.s, "\r\n")] = '\0';
+	open = strchr(x->line.s, '(');
+	close = open != NULL ? strchr(open, ')') : NULL;
+	if (close == NULL || close[1] != ' ')
+		return -1;
+	*close = '\0';
+	for (attr = strtok_r(open + 1, " ", &save); attr != NULL; attr = strtok_r(NULL, " ", &save))
+		l->attrs |= folder_attr(attr);
+	at = close + 2;
+	attr = list_word(&at);
+	l->delimiter = strlen(attr) == 1 ? *attr : '\0';
+	l->raw = *at == '"' ? unquote(at) : at;
+	return *l->raw != '\0' && *l->raw != '{' ? 1 : -1;
+}
+
+int
+parse_list(struct parser *x, const char *p, size_t n, struct listed *l)
+{
+	const struct mailimap_mailbox_list *m;
+	clistiter *i;
+
+	memset(l, 0, sizeof *l);
+	if (parse(x, p, n) == -1)
+		return list_by_hand(x, p, n, l);
+	i = clist_begin(x->imap->imap_response_info->rsp_mailbox_list);
+	if (i == NULL)
+		return 0;
+	m = clist_content(i);
+	l->raw = m->mb_name;
+	l->delimiter = m->mb_delimiter;
+	l->attrs = list_attrs(m->mb_flag);
+	return 1;
 }
 
 int
@@ -449,61 +478,4 @@ parse_capability(struct parser *x, const char *p, size_t n, uint32_t *caps)
 				*caps |= known[k].bit;
 	}
 	return 1;
-}
-
-/* --- EXAMINE, SELECT: codes that libetpan 1.9.4 can crash on when they are malformed --- */
-
-static uint32_t
-permanent(const char *p)
-{
-	uint32_t bits = 0;
-	size_t i, n;
-
-	for (; *p != '\0' && *p != ')' && *p != ']'; p += n) {
-		p += strspn(p, " (");
-		n = strcspn(p, " )]");
-		for (i = 0; i < FLAG_NAMES; i++)
-			if (n == strlen(flag_names[i]) && strncasecmp(p, flag_names[i], n) == 0)
-				bits |= 1U << i;
-		if (n == 2 && strncmp(p, "\\*", 2) == 0)
-			bits |= MF_MDNSENT;	/* any keyword */
-	}
-	return bits;
-}
-
-/* The number at p, 0 if there is none that fits. */
-static uint32_t
-number(const char *p)
-{
-	char digits[12] = "";
-	uint64_t v;
-
-	strncpy(digits, p, sizeof digits - 1);
-	digits[strspn(digits, "0123456789")] = '\0';
-	return parse_u64(digits, 1, UINT32_MAX, &v) == 0 ? (uint32_t)v : 0;
-}
-
-void
-parse_code(const char *p, struct opened *o)
-{
-	if (strncasecmp(p, "[UIDVALIDITY ", 13) == 0) {
-		o->uidvalidity = number(p + 13);
-	} else if (strncasecmp(p, "[UIDNEXT ", 9) == 0) {
-		o->uidnext = number(p + 9);
-	} else if (strncasecmp(p, "[PERMANENTFLAGS ", 16) == 0) {
-		o->has_permanent = true;
-		o->permanent = permanent(p + 16);
-	} else if (strncasecmp(p, "[READ-ONLY]", 11) == 0) {
-		o->read_only = true;
-	}
-}
-
-void
-parse_exists(const char *line, struct opened *o)
-{
-	const char *p = line + 2;
-	size_t n = strspn(p, "0123456789");
-
-	if (n > 0 && strncasecmp(p + n, " EXISTS", 7) == 0)
-		o->exists = number(p);
 }

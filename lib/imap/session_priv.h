@@ -82,6 +82,8 @@ int	parse_capability(struct parser *, const char *, size_t, uint32_t *caps);
 /* Appends the numbers to a growing array. */
 int	parse_search(struct parser *, const char *, size_t, void (*uid)(void *, uint32_t), void *);
 
+/* --- session_code.c --- */
+
 /* EXAMINE and SELECT: what their untagged data and codes said. */
 struct opened {
 	uint32_t uidvalidity, uidnext, exists, permanent;
@@ -220,13 +222,6 @@ void	job_open(struct session *, struct job *, const char *raw, bool writable);
 bool	job_may_open(const struct session *);
 /* The job whose command is the oldest of a kind in flight; NULL. */
 struct job *job_of(const struct session *, enum cmd_kind);
-/* The job in flight that asked for uid, with or without its body; NULL. */
-struct job *job_asking(struct session *, uint32_t uid, bool body);
-bool	jobs_want_bodies(const struct session *);
-void	rows_flush(struct session *);
-void	uid_add(void *session, uint32_t uid);
-void	uids_flush(struct session *);
-void	row_add(struct session *, struct job *, const struct session_row *);
 
 /* session_look.c */
 bool	look_pump(struct session *, struct job *);
@@ -237,6 +232,12 @@ void	look_opened(struct session *, struct job *, enum session_result, const char
 void	look_free(struct job *);
 
 /* session_fetch.c */
+/* The job in flight that asked for uid, with or without its body; NULL. */
+struct job *job_asking(struct session *, uint32_t uid, bool body);
+bool	jobs_want_bodies(const struct session *);
+void	rows_flush(struct session *);
+void	uids_flush(struct session *);
+void	uid_add(void *session, uint32_t uid);
 int	fetch_response(struct session *, const char *, size_t);
 bool	fetch_needs_slot(struct session *);
 

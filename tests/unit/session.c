@@ -728,8 +728,10 @@ test_look_for_names(void)
 	told(&h, "folder 1 0 Gr&APw-n a0 v1 n2 m0 u0 / \nfolder 1 3 INBOX a0 v0 n0 m0 u0 - no such mailbox\n"
 	    "done 1 OK v0\n", "both");
 	session_job(h.s, &j);
-	say(&h, "* LIST (\\Sent) \"/\" Gesendet\r\n* LIST () \"/\" x\r\nm6 OK done\r\n");
-	told(&h, "folder 3 1 Gesendet a10 v0 n0 m0 u0 / \ndone 3 OK v0\n", "by attribute, without status");
+	say(&h, "* LIST (\\Sent) \"/\" Gesendet\r\n* LIST () \"/\" x\r\n* LIST (\\Noselect \\Sent) \"/\" a\003b c\r\n"
+	    "* LIST (\\Sent) NIL \"a\003\\\"b\"\r\n* LIST (\\Sent\r\nm6 OK done\r\n");
+	told(&h, "folder 3 1 Gesendet a10 v0 n0 m0 u0 / \nfolder 3 2 a\003b c a11 v0 n0 m0 u0 / \n"
+	    "folder 3 1 a\003\"b a10 v0 n0 m0 u0 - \ndone 3 OK v0\n", "by attribute, without status, odd names too");
 	look(&h, 4, "nosuch", 7, 1, 0);
 	say(&h, "m7 NO nosuch doesn't exist.\r\n");
 	told(&h, "folder 4 3 nosuch a0 v0 n0 m0 u0 - nosuch doesn't exist.\ndone 4 OK v0\n", "no such folder");
@@ -1018,6 +1020,26 @@ test_budget(void)
 	stop(&h);
 }
 
+/* The last error came while another command was in flight, which then went well. */
+static void
+test_budget_in_flight(void)
+{
+	struct peer h;
+	char line[64];
+	unsigned i;
+
+	start(&h);
+	open_inbox(&h);
+	for (i = 4; i < 44 && session_lost(h.s) == NULL; i += 2) {
+		fetch(&h, 2, ASK_SIZE, 1, 5);
+		fetch(&h, 3, ASK_SIZE, 6, 9);
+		snprintf(line, sizeof line, "m%u NO no\r\nm%u OK done\r\n", i, i + 1);
+		say(&h, line);
+	}
+	lost(&h, LOST_BUDGET, ERR_AGAIN, STAGE_NONE, "enough errors for one connection");
+	stop(&h);
+}
+
 static void
 test_strays(void)
 {
@@ -1133,6 +1155,7 @@ main(void)
 		test_losses();
 		test_long_line();
 		test_budget();
+		test_budget_in_flight();
 		test_strays();
 		test_garbage();
 		test_slots();
