@@ -43,6 +43,7 @@ struct source {
 	bool receipts;		     /* stdin holds msmark's receipts after the token */
 	bool reading;		     /* stdin is ours to read */
 	bool started;		     /* the first line has been dealt with */
+	struct err failure;	     /* why there is no first token */
 	struct secret token, client; /* client: what was in $MSTOOLS_CLIENT_SECRET */
 	enum from from;
 	const volatile sig_atomic_t *stop;
@@ -315,31 +316,35 @@ from_stdin(struct source *s, struct err *err)
 	return 0;
 }
 
+/* The first token.  0, or -1 with err set. */
+static int
+start(struct source *s, struct err *err)
+{
+	int r = 0;
+
+	if (!s->reading) {
+		r = stdin_is_meant(s, err);
+		s->reading = r == 1;
+	}
+	if (r != -1 && s->reading)
+		r = from_stdin(s, err);
+	if (r == -1 || s->token.len > 0)
+		return r == -1 ? -1 : 0;
+	if (!has_alternative(s))
+		return err_set(err, ERR_CONFIG, STAGE_STDIN, NULL, NO_TOKEN);
+	return from_alternative(s, err) == -1 ? -1 : 0;
+}
+
 int
 source_token(struct source *s, const struct secret **tok, struct err *err)
 {
-	struct err why = ERR_INIT;
-	int r = 0;
-
-	if (!s->started) {
-		if (!s->reading) {
-			r = stdin_is_meant(s, &why);
-			s->reading = r == 1;
-		}
-		if (r != -1 && s->reading)
-			r = from_stdin(s, &why);
-		if (r == -1) {
-			if (err != NULL)
-				*err = why;
-			return -1;
-		}
-		s->started = true;
-	}
+	if (!s->started)
+		start(s, &s->failure);
+	s->started = true;
 	if (s->token.len == 0) {
-		if (!has_alternative(s))
-			return err_set(err, ERR_CONFIG, STAGE_STDIN, NULL, NO_TOKEN);
-		if (from_alternative(s, err) == -1)
-			return -1;
+		if (err != NULL)
+			*err = s->failure;
+		return -1;
 	}
 	*tok = &s->token;
 	return 0;

@@ -46,7 +46,7 @@ void source_free(struct source *); /* NULL is allowed; cleanses */
 
 /*
  * The current token; the first call gets it (waits for stdin, runs the command
- * or reads the file).  *tok is owned by the source and lives until the next
+ * or reads the file; if that fails, later calls say so again, without trying).  *tok is owned by the source and lives until the next
  * call of source_next or source_poll.
  * 0, or -1 with err set: STAGE_STDIN ERR_CONFIG if stdin has no token;
  * STAGE_CREDENTIAL if the command or the file fails (the command's exit status

@@ -327,6 +327,10 @@ file(void)
 	is_str(first(s), NULL, "no such file");
 	is_int(err.kind, ERR_CONFIG, "is an error");
 	write_file(path, "tok1");
+	is_str(first(s), NULL, "and stays one");
+	is_int(err.kind, ERR_CONFIG, "of the same kind");
+	source_free(s);
+	s = begin(OPT_MSFETCH, NULL, path);
 	is_str(first(s), "tok1", "a file without a line end");
 	is_str(source_describe(s), path, "where it is from");
 	is_str(next(s, &r), "tok1", "unchanged");
