@@ -192,14 +192,18 @@ class Session {
 			return this.reply(verb.toUpperCase(), filled);
 		case 'bye':		return this.send(`* BYE ${filled}`);
 		case 'send':		return this.send(filled);
-		case 'raw':		return c.write(unescape(filled));
+		case 'raw':
+			c.log(`S: (raw) ${filled}`);
+			return c.write(unescape(filled));
 		case 'file':		return c.write(fs.readFileSync(text));
 		case 'default':		return byDefault();
 		case 'close': case 'cut': case 'reset':
 			return c.close(verb);
 		case 'stall':		return c.stall();
 		case 'sleep':		return sleep(Number(text));
-		case 'slow':		c.slow = Number(text); return undefined;
+		case 'slow':
+			c.slow = Number(text);
+			return undefined;
 		case 'endless':		return c.endless(text);
 		case 'expire':		return this.expire();
 		default:		return this.scenario.add(`${verb} ${text}`);
