@@ -150,6 +150,24 @@ cond_user_form(const char *user)
 	return DIAG_NO;
 }
 
+/* "HOST" or "HOST:PORT" of a cloud: nobody has misspelt it. */
+static bool
+host_known(const char *subject)
+{
+	size_t n = strcspn(subject, ":");
+	const struct cloud *c;
+
+	for (size_t i = 0; i < NAUD; i++) {
+		c = audiences[i].cloud != NULL ? cloud_find(audiences[i].cloud) : NULL;
+		if (c == NULL)
+			continue;
+		if ((strlen(c->imap) == n && strncasecmp(c->imap, subject, n) == 0) ||
+		    (strlen(c->login) == n + 8 && strncasecmp(c->login + 8, subject, n) == 0))
+			return true;
+	}
+	return false;
+}
+
 /* YES or MAYBE: a proxy that is there may be the cause, it need not. */
 static enum diag_truth
 maybe_if(bool possible)
@@ -191,6 +209,8 @@ diag_cond(enum diag_cond cond, const struct err *err, const struct diag_context 
 		return maybe_if(ctx->ca_file != NULL);
 	case COND_NO_CA_FILE:
 		return maybe_if(ctx->ca_file == NULL);
+	case COND_OWN_HOST:
+		return maybe_if(!host_known(err->subject));
 	case COND_STDIN:
 		return maybe_if(ctx->source == DIAG_SOURCE_STDIN || ctx->source == DIAG_SOURCE_UNKNOWN);
 	case COND_USER_FORM:
@@ -216,6 +236,7 @@ diag_cond_words(enum diag_cond cond)
 		[COND_NO_PROXY] = "no proxy is configured",
 		[COND_CA_FILE] = "ca-file is given",
 		[COND_NO_CA_FILE] = "ca-file is not given",
+		[COND_OWN_HOST] = "the host is none of Microsoft's",
 		[COND_STDIN] = "the token came on standard input",
 		[COND_USER_FORM] = "the mailbox is not of the form NAME@DOMAIN",
 	};

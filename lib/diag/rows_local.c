@@ -86,8 +86,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = LOCAL, .pattern = "Not a directory|is a file|mbox",
-	.sample = "is not a directory",
+	.stages = LOCAL, .pattern = "Not a directory|is no directory",
+	.sample = "is no directory",
 	.cause = {
 		{ .cause = "a Maildir is a directory; this is a file (an mbox?)",
 		  .cure = "name another path; an mbox can be delivered to by --pipe with procmail or maildrop" },

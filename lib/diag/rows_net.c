@@ -97,13 +97,17 @@ static const struct diag_row rows[] = {
 	.sample = "name or service not known",
 	.title = "a host's name is not known",
 	.cause = {
-		{ .cause = "the name {subject} is misspelt",
+		{ .cond = COND_OWN_HOST,
+		  .cause = "the name {peerhost} is misspelt",
 		  .tell = "\tgetent ahosts {sh:peerhost}",
 		  .cure = "leave host and authority out and set cloud; the IMAP hosts are " HOSTS },
 		{ .cond = COND_NO_PROXY,
 		  .cause = "from here, names outside are known to the company's proxy only",
 		  .tell = "no outside name is known:\n\tgetent ahosts www.microsoft.com",
 		  .cure = "set proxy = \"http://HOST:PORT\"" },
+		{ .cause = "the name server of this network answers wrongly, or there is no network",
+		  .tell = "\tcat /etc/resolv.conf; ip route",
+		  .cure = "mend the network or the name server" },
 	},
 },
 

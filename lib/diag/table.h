@@ -45,6 +45,7 @@ enum diag_cond {
 	COND_NO_PROXY,		/* none is */
 	COND_CA_FILE,		/* --ca-file is given */
 	COND_NO_CA_FILE,
+	COND_OWN_HOST,		/* the host is none of Microsoft's: it may be misspelt */
 	COND_STDIN,		/* the token came on standard input, so there is no other one */
 	COND_USER_FORM,		/* mailbox is not of the form local@domain */
 	CONDS

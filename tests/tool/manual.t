@@ -62,14 +62,14 @@ for p in mstoken msfetch msmark msls; do
 	is "$refused" '' "$p: getopt knows every option, and which take a value"
 	run "$p" --version
 	status_is 0 "$p --version"
-	stdout_like "^$p [0-9]" "$p --version says $p and a number"
+	stdout_like "^$p (\\(mstools\\) )?[0-9]" "$p --version says $p and a number"
 done
 
 # Scripts answer to --help and --version too.
 for p in mscheck msgrant msfilter msfleet; do
 	run "$p" --version
 	status_is 0 "$p --version"
-	stdout_like "^$p [0-9]" "$p --version says $p and a number"
+	stdout_like "^$p (\\(mstools\\) )?[0-9]" "$p --version says $p and a number"
 	run "$p" --no-such-option
 	status_is 64 "$p: an unknown option is a usage error"
 	stderr_like "^$p: unknown option" "$p: says so"
