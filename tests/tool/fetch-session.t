@@ -1,0 +1,133 @@
+#!/bin/sh
+# Tokens that are refused or run out, throttling, connections that break, certificates, signals.
+. "${0%/*}/../lib/sh"
+
+box=box@contoso.example
+printf 'token-one\n' >token
+
+# serve LINE...: a scripted server with twenty messages; originals in orig/INBOX.
+serve_odd() {
+	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
+	rm -rf md orig "$HOME/.cache"
+	set -- -e 'messages 20' "$@"
+	exchange_up -d "$T/orig" "$@"
+}
+
+fetch() {
+	run msfetch $imap_args -u $box "$@" <token
+}
+
+whole() {
+	mdcmp -n md orig/INBOX
+}
+
+logins() {
+	grep -c 'C: .* AUTHENTICATE' "$exchange_log"
+}
+
+# A token that is refused.
+serve_odd -e 'refuse 1'
+fetch md
+status_is 77 'a refused token, and no other: 77'
+serve_odd -e 'refuse 1'
+printf 'token-one\ntoken-two\n' >two
+run msfetch $imap_args -u $box md <two
+status_is 0 'the next one on standard input is taken'
+ok 'all is there' whole
+serve_odd -e 'refuse 1'
+cat >cmd <<'X'
+#!/bin/sh
+echo "${MSTOOLS_REFUSED-none}" >>asked
+echo token-$(wc -l <asked)
+X
+chmod +x cmd
+run msfetch $imap_args -u $box --token-cmd ./cmd md </dev/null
+status_is 0 'a fresh one by --token-cmd'
+is "$(head -n 1 asked)" none 'the first time nothing was refused'
+is "$(tail -n 1 asked)" "$(printf token-1 | sha256sum | cut -c 1-16)" 'then it is told which token was'
+run msfetch $imap_args -u $box --token-cmd 'exit 75' md </dev/null
+status_is 75 "the command's exit status is passed on"
+
+# A token that runs out in mid-run.
+serve_odd -e 'on message #7: expire'
+run msfetch $imap_args -u $box md <two
+status_is 0 'a newer token on standard input goes on with the run'
+ok 'all is there' whole
+is "$(logins)" 2 'with a second login'
+serve_odd -e 'on message #7: expire'
+fetch md
+status_is 75 'none: 75'
+ok 'what came before is delivered' mdcmp -ns md orig/INBOX
+isnt "$(wc -l <"$out_file")" 0 'with its receipts'
+
+# Authenticated, but not connected.
+serve_odd -e 'on first #1-2: bad User is authenticated but not connected.'
+fetch md
+status_is 0 'not connected twice: the third time it is'
+serve_odd -e 'on first: bad User is authenticated but not connected.'
+fetch md
+status_is 77 'not connected at all: 77'
+
+# Throttled.
+serve_odd -e 'on uid fetch #1: bad Request is throttled. Suggested Backoff Time: 1200 milliseconds; bye Connection closed. 14'
+fetch md
+status_is 0 'a short throttling is waited for'
+ok 'all is there' whole
+serve_odd -e 'on uid fetch #1: bad Request is throttled. Suggested Backoff Time: 92415 milliseconds; bye Connection closed. 14'
+fetch md
+status_is 75 'a long one: 75'
+before=$(logins)
+fetch md
+status_is 75 'and the next run does not even connect'
+is "$(logins)" "$before" 'so it is'
+
+# Connections that break.
+serve_odd -e 'on message #5: reset' -e 'on message #9: cut'
+fetch md
+status_is 0 'reset, and cut without close_notify'
+ok 'all is there, once' whole
+serve_odd -e 'message 11 cut 700 stall x1'
+fetch --timeout 2 md
+status_is 0 'a stall'
+ok 'all is there, once' whole
+serve_odd -e 'on uid fetch: close'
+fetch md
+status_is 75 'a server that hangs up each time: 75'
+serve_odd
+kill "$exchange_pid"
+wait "$exchange_pid" 2>/dev/null
+forget "$exchange_pid"
+exchange_pid=
+fetch md
+status_is 69 'nobody there: 69'
+
+# Two commands in flight are more than it takes: one at a time, and remembered.
+serve_odd -e 'inflight any bad Command Error. 10' -e 'messages 300'
+fetch md
+status_is 0 'a server that takes one command at a time'
+ok 'all is there' mdcmp -n md orig/INBOX
+connects=$(grep -c ' connect' "$exchange_log")
+printf 'messages 100\n' >exchange.tell
+wait_for 'grep -q told "$exchange_log"'
+fetch md
+status_is 0 'the next run'
+is "$(grep -c ' connect' "$exchange_log")" $((connects + 1)) 'remembers'
+
+# Certificates: not a byte of the token.
+scripted_pki
+"$root/tests/stand/pki" bad "$STAND_PKI"
+serve_odd -e 'certificate bad/wrong-host'
+fetch md
+status_is 76 'a certificate for another host: 76'
+unlike "$(cat "$exchange_log")" 'C:' 'nothing was said'
+
+# A signal: what is complete is committed, with its receipts; and it dies by it.
+serve_odd -e 'message 12 cut 100 stall'
+spawn sig sh -c 'exec msfetch "$@" <token' sh $imap_args -u $box md
+wait_for '[ "$(ls md/new 2>/dev/null | wc -l)" -ge 8 ]'
+kill -TERM "$pid"
+finish "$pid"
+is "$status" 143 'SIGTERM: dead by the signal'
+is "$(wc -l <sig.out)" "$(ls md/new | wc -l)" 'what was complete has been delivered, with receipts'
+is "$(find md/tmp -type f)" '' 'nothing is left in the stage'
+done_testing
