@@ -19,11 +19,11 @@
 #include "file.h"
 
 struct scan {
-	struct config	*c;
-	struct err	*err;
-	const char	*p, *end;
-	unsigned	 line;
-	struct str	 word;		/* the last one scanned */
+	struct config *c;
+	struct err *err;
+	const char *p, *end;
+	unsigned line;
+	struct str word; /* the last one scanned */
 };
 
 static int fail(struct scan *, const char *, ...) __attribute__((format(printf, 2, 3)));
@@ -58,7 +58,7 @@ skip(struct scan *s, bool lines)
 		if (*s->p == '#') {
 			while (s->p < s->end && *s->p != '\n')
 				s->p++;
-			s->p--;		/* the line end is looked at next */
+			s->p--; /* the line end is looked at next */
 			continue;
 		}
 		if (*s->p == '\n' && lines)
@@ -110,7 +110,8 @@ double_quoted(struct scan *s)
 		}
 		if (*s->p == '\\') {
 			if (++s->p >= s->end || (*s->p != '"' && *s->p != '\\'))
-				return fail(s, "in \"…\" a backslash stands before \" or \\ only: "
+				return fail(s,
+				    "in \"…\" a backslash stands before \" or \\ only: "
 				    "double it, or write '…'");
 		}
 		str_addc(&s->word, *s->p);
@@ -138,7 +139,7 @@ word(struct scan *s, const char *wanted)
 	int r = 0;
 
 	str_clear(&s->word);
-	str_adds(&s->word, "");		/* a word may be "", but not NULL */
+	str_adds(&s->word, ""); /* a word may be "", but not NULL */
 	skip(s, false);
 	if (peek(s) == '"') {
 		r = double_quoted(s);
@@ -184,8 +185,7 @@ list(struct scan *s, size_t section, const struct optdef *d)
 		return fail(s, "'%s' takes one value, not a list", d->name);
 	s->p++;
 	while (!mark(s, '}')) {
-		if (word(s, "an element of the list or '}'") == -1 ||
-		    add_item(s, section, d) == -1)
+		if (word(s, "an element of the list or '}'") == -1 || add_item(s, section, d) == -1)
 			return -1;
 		if (!mark(s, ',') && peek(s) != '}')
 			return unexpected(s, "',' or '}'");
@@ -240,8 +240,9 @@ static int
 key(struct scan *s)
 {
 	str_clear(&s->word);
-	while (s->p < s->end && ((*s->p >= 'a' && *s->p <= 'z') || (*s->p >= 'A' && *s->p <= 'Z') ||
-	    (*s->p >= '0' && *s->p <= '9') || *s->p == '-' || *s->p == '_'))
+	while (s->p < s->end &&
+	    ((*s->p >= 'a' && *s->p <= 'z') || (*s->p >= 'A' && *s->p <= 'Z') ||
+		(*s->p >= '0' && *s->p <= '9') || *s->p == '-' || *s->p == '_'))
 		str_addc(&s->word, *s->p++);
 	if (s->word.len == 0)
 		return unexpected(s, "a key");
@@ -339,8 +340,8 @@ trusted(const struct config *c, const struct stat *st, struct err *err)
 		    (long)st->st_uid, (long)geteuid());
 	if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(err, ERR_CONFIG, STAGE_CONFIG, c->path,
-		    "it names a command (%s) and others may write it (mode %04o): chmod go-w '%s'",
-		    command, (unsigned)(st->st_mode & 07777), c->path);
+		    "it names a command (%s) and others may write it (mode %04o): chmod go-w '%s'", command,
+		    (unsigned)(st->st_mode & 07777), c->path);
 	return 0;
 }
 

@@ -38,7 +38,7 @@ unhex(unsigned char *dst, const char *src, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		hi = hex_value(src[2 * i]);
-		if (hi == -1)	/* the NUL too: nothing behind it is read */
+		if (hi == -1) /* the NUL too: nothing behind it is read */
 			return -1;
 		lo = hex_value(src[2 * i + 1]);
 		if (lo == -1)

@@ -64,12 +64,12 @@ static size_t
 utf8_shown(const unsigned char *s, size_t len)
 {
 	static const struct {
-		unsigned char	mask, lead;
-		size_t		n;
-		uint32_t	min;
+		unsigned char mask, lead;
+		size_t n;
+		uint32_t min;
 	} form[] = {
 		{ 0x80, 0x00, 1, 0x20 },
-		{ 0xe0, 0xc0, 2, 0xa0 },	/* above the C1 controls */
+		{ 0xe0, 0xc0, 2, 0xa0 }, /* above the C1 controls */
 		{ 0xf0, 0xe0, 3, 0x800 },
 		{ 0xf8, 0xf0, 4, 0x10000 },
 	};
@@ -117,12 +117,12 @@ err_printable(char *dst, size_t size, const char *s, size_t len)
 	return dst;
 }
 
-static void fill(struct err *, enum err_kind, enum err_stage, int, const char *, const char *,
-    va_list) __attribute__((format(printf, 6, 0)));
+static void fill(struct err *, enum err_kind, enum err_stage, int, const char *, const char *, va_list)
+    __attribute__((format(printf, 6, 0)));
 
 static void
-fill(struct err *e, enum err_kind kind, enum err_stage stage, int sys, const char *subject,
-    const char *fmt, va_list ap)
+fill(struct err *e, enum err_kind kind, enum err_stage stage, int sys, const char *subject, const char *fmt,
+    va_list ap)
 {
 	char raw[ERR_TEXT_MAX], subj[ERR_SUBJECT_MAX];
 	size_t len;
@@ -144,8 +144,7 @@ fill(struct err *e, enum err_kind kind, enum err_stage stage, int sys, const cha
 }
 
 int
-err_set(struct err *e, enum err_kind kind, enum err_stage stage, const char *subject,
-    const char *fmt, ...)
+err_set(struct err *e, enum err_kind kind, enum err_stage stage, const char *subject, const char *fmt, ...)
 {
 	va_list ap;
 

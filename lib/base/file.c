@@ -57,7 +57,7 @@ read_all(int fd, size_t max, struct str *out)
 		total += (size_t)k;
 		str_add(out, buf, (size_t)k);
 	}
-	explicit_bzero(buf, sizeof buf);	/* callers read secrets with this, too */
+	explicit_bzero(buf, sizeof buf); /* callers read secrets with this, too */
 	return k == 0 ? 0 : -1;
 }
 
@@ -109,8 +109,7 @@ file_replace(int dirfd, const char *name, const void *data, size_t n, struct err
 	int fd = -1, saved;
 
 	if (temp_name(name, temp) == -1 ||
-	    (fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-	    0600)) == -1)
+	    (fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) == -1)
 		return err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, name, "%s", what);
 	what = "cannot write";
 	if (write_all(fd, data, n) == -1 || fsync(fd) == -1)
@@ -122,7 +121,7 @@ file_replace(int dirfd, const char *name, const void *data, size_t n, struct err
 	what = "cannot replace";
 	if (renameat(dirfd, temp, dirfd, name) == -1)
 		goto fail;
-	if (dir_sync(dirfd) == -1)	/* the new file is in place: nothing to remove */
+	if (dir_sync(dirfd) == -1) /* the new file is in place: nothing to remove */
 		return err_sys(err, ERR_IO, STAGE_FILE, errno, name, "cannot make it durable");
 	return 0;
 fail:
@@ -232,8 +231,7 @@ file_lock(int dirfd, const char *name, int wait_ms, struct err *err)
 	int fd, r;
 
 again:
-	fd = openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-	    0600);
+	fd = openat(dirfd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
 	if (fd == -1)
 		return err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, name,
 		    "cannot open the lock file");
@@ -288,8 +286,7 @@ file_open_secret(const char *path, struct err *err)
 	bad = st.st_uid == 0 && st.st_gid == 0 ? S_IWGRP | S_IRWXO : S_IRWXG | S_IRWXO;
 	if ((st.st_mode & bad) != 0) {
 		err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path,
-		    "others can read it (mode %04o): chmod 600 '%s'", (unsigned)(st.st_mode & 07777),
-		    path);
+		    "others can read it (mode %04o): chmod 600 '%s'", (unsigned)(st.st_mode & 07777), path);
 		goto fail;
 	}
 	return fd;

@@ -15,25 +15,25 @@
 #include "util.h"
 
 /* Writes all n bytes; 0, or -1 with errno (a short write that makes no progress is ENOSPC). */
-int	write_all(int fd, const void *, size_t n);
+int write_all(int fd, const void *, size_t n);
 /* Reads until EOF or max bytes; appends to out.  0, or -1 with errno (EFBIG: more than max). */
-int	read_all(int fd, size_t max, struct str *out);
+int read_all(int fd, size_t max, struct str *out);
 /* read_all of a path, which may be a FIFO; err names the path. */
-int	file_read(const char *path, size_t max, struct str *out, struct err *);
+int file_read(const char *path, size_t max, struct str *out, struct err *);
 
 /*
  * Replaces dir/name by the n bytes at data, mode 0600: O_EXCL temporary in the
  * same directory, write, fsync, rename, fsync of the directory.  On failure
  * the old file is untouched and the temporary is removed.
  */
-int	file_replace(int dirfd, const char *name, const void *data, size_t n, struct err *);
+int file_replace(int dirfd, const char *name, const void *data, size_t n, struct err *);
 
 /* fsync of a directory descriptor; file systems that cannot (EINVAL) count as done. */
-int	dir_sync(int dirfd);
+int dir_sync(int dirfd);
 /* mkdir with all missing parents, each 0700; existing ones are left alone. */
-int	mkdir_parents(const char *path, struct err *);
+int mkdir_parents(const char *path, struct err *);
 /* Absolute path of p, without resolving symbolic links; malloc'd. */
-char	*path_absolute(const char *p);
+char *path_absolute(const char *p);
 
 /*
  * Opens (creating 0600) and flocks dirfd/name.  wait_ms 0: try once; -1: wait
@@ -41,7 +41,7 @@ char	*path_absolute(const char *p);
  * process holds it.  O_NOFOLLOW; must be a regular file owned by us.  A signal
  * whose handler returns ends the wait: -1 with err->sys EINTR.
  */
-int	file_lock(int dirfd, const char *name, int wait_ms, struct err *);
+int file_lock(int dirfd, const char *name, int wait_ms, struct err *);
 
 /*
  * Opens for reading with the checks a secret deserves: regular file or FIFO,
@@ -49,6 +49,6 @@ int	file_lock(int dirfd, const char *name, int wait_ms, struct err *);
  * in a file of root's, which is how systemd hands over credentials).  -1 with
  * err set (ERR_CONFIG/STAGE_CREDENTIAL, the text holds the chmod to run).
  */
-int	file_open_secret(const char *path, struct err *);
+int file_open_secret(const char *path, struct err *);
 
 #endif

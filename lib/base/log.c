@@ -100,8 +100,7 @@ log_hint(const char *text)
 
 	while (*text != '\0') {
 		n = strcspn(text, "\n");
-		snprintf(buf, sizeof buf, "hint: %.*s", (int)(n < ERR_TEXT_MAX ? n : ERR_TEXT_MAX),
-		    text);
+		snprintf(buf, sizeof buf, "hint: %.*s", (int)(n < ERR_TEXT_MAX ? n : ERR_TEXT_MAX), text);
 		line(buf, strlen(buf));
 		text += n;
 		if (*text == '\n')

@@ -8,16 +8,16 @@
 
 #include "err.h"
 
-void	log_init(const char *program, int verbose);	/* verbose: 0, 1 (-v), 2, 3 */
-int	log_verbose(void);
+void log_init(const char *program, int verbose); /* verbose: 0, 1 (-v), 2, 3 */
+int log_verbose(void);
 const char *log_program(void);
 /* "program: text": shown always. */
-void	log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Shown when verbose >= level. */
-void	log_v(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* "program: subject: text", the form of design §2. */
-void	log_err(const struct err *);
+void log_v(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* "program: subject: text": what every message looks like. */
+void log_err(const struct err *);
 /* "hint: text"; text may hold several lines, each gets the prefix. */
-void	log_hint(const char *text);
+void log_hint(const char *text);
 
 #endif

@@ -18,19 +18,19 @@
 #define MSTOOLS_VERSION "1.0"
 #endif
 #define ETC_FILE "/etc/mstools/config"
-#define LONG_BASE 1000		/* getopt's value of opt_table[i] is LONG_BASE + i */
+#define LONG_BASE 1000 /* getopt's value of opt_table[i] is LONG_BASE + i */
 
 struct given {
 	const struct optdef *def;
-	const char *value;	/* foreign: argv */
+	const char *value; /* foreign: argv */
 };
 
 struct parse {
-	struct options	*o;
-	struct err	*err;
-	unsigned char	*layer;		/* one for each row of the table */
-	struct given	*v;		/* what stood on the command line, in its order */
-	size_t		 n;
+	struct options *o;
+	struct err *err;
+	unsigned char *layer; /* one for each row of the table */
+	struct given *v;      /* what stood on the command line, in its order */
+	size_t n;
 };
 
 const char *
@@ -115,7 +115,7 @@ command_line(struct parse *ps, int argc, char **argv)
 			str_addf(&shorts, "%c%s", d->letter, d->arg != NULL ? ":" : "");
 	}
 	opterr = 0;
-	optind = 0;	/* glibc: start anew, permuting */
+	optind = 0; /* glibc: start anew, permuting */
 	while (r == 0 && (c = getopt_long(argc, argv, shorts.s, longs, NULL)) != -1) {
 		if (c == ':' || c == '?') {
 			r = getopt_error(ps, c, argv[optind > 0 ? optind - 1 : 0]);
@@ -170,7 +170,7 @@ lay(struct parse *ps, const struct config *c, const char *account, enum opt_laye
 	for (size_t i = 0; sec != NULL && i < sec->n && r == 0; i++) {
 		d = own_row(ps->o->program, sec->v[i].def->name);
 		if (d == NULL)
-			continue;	/* a sibling's */
+			continue; /* a sibling's */
 		src.subject = subject = xasprintf("%s:%u", c->path, sec->v[i].line);
 		r = assign(ps, d, sec->v[i].value, layer, &src);
 		free(subject);
@@ -191,18 +191,17 @@ no_account(const struct parse *ps, const struct config *etc, const struct config
 		str_addf(&where, "%s%s", where.len > 0 ? " or " : "", file[f]->path);
 		for (size_t i = 1; i < file[f]->n; i++)
 			if (f == 0 || config_section(user, file[f]->v[i].account) == NULL)
-				str_addf(&names, "%s%s", names.len > 0 ? ", " : "",
-				    file[f]->v[i].account);
+				str_addf(&names, "%s%s", names.len > 0 ? ", " : "", file[f]->v[i].account);
 	}
 	if (where.len == 0)
 		err_set(ps->err, ERR_CONFIG, STAGE_CONFIG, subject,
 		    "no such account: there is no configuration file");
 	else if (names.len == 0)
-		err_set(ps->err, ERR_CONFIG, STAGE_CONFIG, subject,
-		    "no such account: there is none in %s", where.s);
+		err_set(ps->err, ERR_CONFIG, STAGE_CONFIG, subject, "no such account: there is none in %s",
+		    where.s);
 	else
-		err_set(ps->err, ERR_CONFIG, STAGE_CONFIG, subject,
-		    "no such account in %s (there are: %s)", where.s, names.s);
+		err_set(ps->err, ERR_CONFIG, STAGE_CONFIG, subject, "no such account in %s (there are: %s)",
+		    where.s, names.s);
 	str_release(&names);
 	str_release(&where);
 	free(subject);
@@ -214,13 +213,12 @@ lay_files(struct parse *ps, const struct config *etc, const struct config *user)
 {
 	const char *account = ps->o->account;
 
-	if (account != NULL && config_section(etc, account) == NULL &&
-	    config_section(user, account) == NULL)
+	if (account != NULL && config_section(etc, account) == NULL && config_section(user, account) == NULL)
 		return no_account(ps, etc, user);
 	if (lay(ps, etc, NULL, OL_ETC) == -1 || lay(ps, user, NULL, OL_USER) == -1)
 		return -1;
-	if (account != NULL && (lay(ps, etc, account, OL_ETC_ACCOUNT) == -1 ||
-	    lay(ps, user, account, OL_USER_ACCOUNT) == -1))
+	if (account != NULL &&
+	    (lay(ps, etc, account, OL_ETC_ACCOUNT) == -1 || lay(ps, user, account, OL_USER_ACCOUNT) == -1))
 		return -1;
 	return 0;
 }
@@ -257,8 +255,9 @@ lay_command_line(struct parse *ps, bool early)
 
 	for (size_t i = 0; i < ps->n; i++) {
 		d = ps->v[i].def;
-		if (early != (d->off == offsetof(struct options, account) ||
-		    d->off == offsetof(struct options, config)))
+		if (early !=
+		    (d->off == offsetof(struct options, account) ||
+			d->off == offsetof(struct options, config)))
 			continue;
 		if (assign(ps, d, ps->v[i].value, OL_COMMAND, &src) == -1)
 			return -1;
@@ -267,8 +266,8 @@ lay_command_line(struct parse *ps, bool early)
 }
 
 int
-opt_parse_files(struct options *o, enum opt_program program, int argc, char **argv,
-    const char *etc_file, const char *user_file, struct err *err)
+opt_parse_files(struct options *o, enum opt_program program, int argc, char **argv, const char *etc_file,
+    const char *user_file, struct err *err)
 {
 	struct parse ps = { o, err, NULL, NULL, 0 };
 	int r = -1;

@@ -6,8 +6,8 @@
 
 /* Of each pair one at most; across layers (configuration, command line) the higher one stays. */
 static const struct {
-	unsigned	 programs;
-	const char	*a, *b;
+	unsigned programs;
+	const char *a, *b;
 } pairs[] = {
 	{ OPT_MSFETCH, "baseline", "dry-run" },
 	{ OPT_MSFETCH, "baseline", "rebuild" },
@@ -70,12 +70,11 @@ exclusions(struct options *o, const unsigned char *layer, struct err *err)
 		la = layer[a - opt_table];
 		lb = layer[b - opt_table];
 		if (la == lb && la == OL_COMMAND)
-			return err_set(err, ERR_USAGE, STAGE_CONFIG, NULL,
-			    "--%s and --%s exclude each other", a->name, b->name);
+			return err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "--%s and --%s exclude each other",
+			    a->name, b->name);
 		if (la == lb)
 			return err_set(err, ERR_CONFIG, STAGE_CONFIG, NULL,
-			    "'%s' and '%s' exclude each other: the configuration has both", a->name,
-			    b->name);
+			    "'%s' and '%s' exclude each other: the configuration has both", a->name, b->name);
 		opt_unset(o, la < lb ? a : b);
 	}
 	return 0;
@@ -89,13 +88,12 @@ usage(struct err *err, const char *text)
 
 /* Something that option or key name has to say. */
 static int
-missing(const struct options *o, const char *what, const char *option, const char *name,
-    struct err *err)
+missing(const struct options *o, const char *what, const char *option, const char *name, struct err *err)
 {
 	if (o->account != NULL)
 		return err_set(err, ERR_CONFIG, STAGE_CONFIG, NULL,
-		    "no %s: account %s has no '%s' in the configuration (or give %s)", what,
-		    o->account, name, option);
+		    "no %s: account %s has no '%s' in the configuration (or give %s)", what, o->account, name,
+		    option);
 	return err_set(err, ERR_USAGE, STAGE_CONFIG, NULL,
 	    "no %s: give %s, or -a ACCOUNT and '%s' in the configuration", what, option, name);
 }
@@ -123,8 +121,8 @@ static int
 check_fetch(struct options *o, const unsigned char *layer, struct err *err)
 {
 	if (o->nargs > 1)
-		return err_set(err, ERR_USAGE, STAGE_CONFIG, NULL,
-		    "one Maildir only: '%.100s' is too much", o->args[1]);
+		return err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "one Maildir only: '%.100s' is too much",
+		    o->args[1]);
 	if (o->nargs == 1) {
 		if (o->args[0][0] == '\0')
 			return usage(err, "the name of the Maildir is empty");
@@ -138,8 +136,7 @@ check_fetch(struct options *o, const unsigned char *layer, struct err *err)
 	if (o->maildir == NULL && o->pipe_cmd == NULL)
 		return missing(o, "Maildir", "MAILDIR", "maildir", err);
 	if (o->maildir == NULL && o->state == NULL)
-		return missing(o, "state", "--state FILE (there is no Maildir to keep it in)", "state",
-		    err);
+		return missing(o, "state", "--state FILE (there is no Maildir to keep it in)", "state", err);
 	if (o->maildir == NULL && (o->rebuild || o->verify))
 		return usage(err, "--rebuild and --verify look at the files of a Maildir: give MAILDIR");
 	if (o->prune && !o->verify)
@@ -152,9 +149,9 @@ check_fetch(struct options *o, const unsigned char *layer, struct err *err)
 static int
 check_mark(struct options *o, const unsigned char *layer, struct err *err)
 {
-	if (!o->seen && !o->unseen && !o->flag && !o->unflag && !o->answered && !o->del &&
-	    o->move == NULL)
-		return usage(err, "nothing to do: give --seen, --unseen, --flag, --unflag, --answered, "
+	if (!o->seen && !o->unseen && !o->flag && !o->unflag && !o->answered && !o->del && o->move == NULL)
+		return usage(err,
+		    "nothing to do: give --seen, --unseen, --flag, --unflag, --answered, "
 		    "--delete or --move FOLDER");
 	if (o->create && o->move == NULL && layer[row(o, "create") - opt_table] == OL_COMMAND)
 		return usage(err, "--create goes with --move FOLDER");
@@ -165,8 +162,8 @@ static int
 check_ls(struct options *o, struct err *err)
 {
 	if (o->nargs > 1)
-		return err_set(err, ERR_USAGE, STAGE_CONFIG, NULL,
-		    "one folder only: '%.100s' is too much", o->args[1]);
+		return err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "one folder only: '%.100s' is too much",
+		    o->args[1]);
 	if (o->nargs == 1 && o->folder.n > 0)
 		return usage(err, "either FOLDER, for its messages, or -F PATTERN, for folders");
 	if (o->nargs == 0 && o->search != NULL)

@@ -3,8 +3,8 @@
 
 #include "optdef.h"
 
-#define COLUMN	25	/* where the text of an option begins */
-#define WIDTH	79
+#define COLUMN 25 /* where the text of an option begins */
+#define WIDTH 79
 
 static const char *const group_name[] = {
 	[OG_WHAT] = "What",
@@ -117,8 +117,10 @@ opt_help(FILE *f, enum opt_program program)
 			help_option(f, &opt_table[i]);
 		}
 	}
-	fprintf(f, "\nMost long options are keys of the configuration, too: see mstools-config(5).\n"
-	    "More in %s(1) and mstools(7).\n", opt_program_name(program));
+	fprintf(f,
+	    "\nMost long options are keys of the configuration, too: see mstools-config(5).\n"
+	    "More in %s(1) and mstools(7).\n",
+	    opt_program_name(program));
 }
 
 static const char *

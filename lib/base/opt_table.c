@@ -7,17 +7,17 @@
  */
 #include "optdef.h"
 
-#define TOKEN	OPT_MSTOKEN
-#define FETCH	OPT_MSFETCH
-#define MARK	OPT_MSMARK
-#define LS	OPT_MSLS
-#define IMAP	(FETCH | MARK | LS)
-#define ALL	(TOKEN | IMAP)
+#define TOKEN OPT_MSTOKEN
+#define FETCH OPT_MSFETCH
+#define MARK OPT_MSMARK
+#define LS OPT_MSLS
+#define IMAP (FETCH | MARK | LS)
+#define ALL (TOKEN | IMAP)
 #define AT(field) offsetof(struct options, field), 0, 0, 0
 #define DATE_AT(field) offsetof(struct options, field), offsetof(struct options, has_##field), 0, 0
 #define RANGE(field, min, max) offsetof(struct options, field), 0, min, max
 #define NOWHERE 0, 0, 0, 0
-#define YEAR	(366 * 86400)
+#define YEAR (366 * 86400)
 
 /* clang-format off */
 const struct optdef opt_table[] = {

@@ -7,13 +7,13 @@
 
 #include "optdef.h"
 
-static int bad(const struct optdef *, const char *, const struct opt_source *, struct err *,
-    const char *, ...) __attribute__((format(printf, 5, 6)));
+static int bad(const struct optdef *, const char *, const struct opt_source *, struct err *, const char *,
+    ...) __attribute__((format(printf, 5, 6)));
 
 /* "--port: '0' is not …" on the command line, "port: …" in a file. */
 static int
-bad(const struct optdef *d, const char *value, const struct opt_source *src, struct err *err,
-    const char *fmt, ...)
+bad(const struct optdef *d, const char *value, const struct opt_source *src, struct err *err, const char *fmt,
+    ...)
 {
 	struct str text = STR_INIT;
 	char what[256];
@@ -22,8 +22,7 @@ bad(const struct optdef *d, const char *value, const struct opt_source *src, str
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	str_addf(&text, "%s%s: '%.200s' %s", src->kind == ERR_USAGE ? "--" : "", d->name, value,
-	    what);
+	str_addf(&text, "%s%s: '%.200s' %s", src->kind == ERR_USAGE ? "--" : "", d->name, value, what);
 	err_set(err, src->kind, STAGE_CONFIG, src->subject, "%s", text.s);
 	str_release(&text);
 	return -1;
@@ -134,8 +133,8 @@ set_duration(void *field, const struct optdef *d, const char *value, const struc
 	if (parse_duration(value, &n) == -1)
 		return bad(d, value, src, err, "is not a duration (seconds, or as in 5m, 2h, 30d)");
 	if (n < d->min || n > d->max)
-		return bad(d, value, src, err, "is not from %llu to %llu seconds",
-		    (unsigned long long)d->min, (unsigned long long)d->max);
+		return bad(d, value, src, err, "is not from %llu to %llu seconds", (unsigned long long)d->min,
+		    (unsigned long long)d->max);
 	if (d->type == OT_SECS)
 		*(unsigned *)field = (unsigned)n;
 	else
@@ -213,8 +212,8 @@ set_switch(void *field, const struct optdef *d, const char *value, const struct 
 }
 
 static int
-set_cloud(const struct cloud **field, const struct optdef *d, const char *value,
-    const struct opt_source *src, struct err *err)
+set_cloud(const struct cloud **field, const struct optdef *d, const char *value, const struct opt_source *src,
+    struct err *err)
 {
 	*field = cloud_find(value);
 	if (*field == NULL)
@@ -247,8 +246,8 @@ set_day(char **field, const struct optdef *d, const char *value, const struct op
 }
 
 int
-opt_assign(struct options *o, const struct optdef *d, const char *value,
-    const struct opt_source *src, struct err *err)
+opt_assign(struct options *o, const struct optdef *d, const char *value, const struct opt_source *src,
+    struct err *err)
 {
 	void *field = (char *)o + d->off;
 
@@ -399,8 +398,8 @@ opt_find_key(const char *name, const struct opt_source *src, struct err *err)
 			continue;
 		dist = distance(name, d->name);
 		/* A beginning counts: client-secret is what many will try. */
-		if (dist < best || (near == NULL && strlen(name) > 4 &&
-		    strncmp(name, d->name, strlen(name)) == 0)) {
+		if (dist < best ||
+		    (near == NULL && strlen(name) > 4 && strncmp(name, d->name, strlen(name)) == 0)) {
 			near = d;
 			best = dist < best ? dist : best;
 		}
@@ -409,8 +408,8 @@ opt_find_key(const char *name, const struct opt_source *src, struct err *err)
 		err_set(err, src->kind, STAGE_CONFIG, src->subject,
 		    "'%.64s' belongs on the command line, not into the configuration", name);
 	else if (near != NULL)
-		err_set(err, src->kind, STAGE_CONFIG, src->subject,
-		    "unknown key '%.64s': did you mean '%s'?", name, near->name);
+		err_set(err, src->kind, STAGE_CONFIG, src->subject, "unknown key '%.64s': did you mean '%s'?",
+		    name, near->name);
 	else
 		err_set(err, src->kind, STAGE_CONFIG, src->subject, "unknown key '%.64s'", name);
 	return NULL;

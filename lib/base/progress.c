@@ -23,9 +23,9 @@
 #define EVERY_MS 200
 
 static struct {
-	bool		on, shown;
-	int64_t		start, last;		/* now_ms() */
-	uint64_t	msgs, bytes, all_msgs, all_bytes;
+	bool on, shown;
+	int64_t start, last; /* now_ms() */
+	uint64_t msgs, bytes, all_msgs, all_bytes;
 } p;
 
 void
@@ -140,7 +140,7 @@ progress_clear(void)
 		return;
 	(void)write_all(STDERR_FILENO, "\r\033[K", 4);
 	p.shown = false;
-	p.last = 0;	/* drawn again with the next addition */
+	p.last = 0; /* drawn again with the next addition */
 }
 
 void

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-void	progress_init(bool wanted);
-void	progress_total(uint64_t messages, uint64_t bytes);	/* 0: not known */
-void	progress_add(uint64_t messages, uint64_t bytes);
-void	progress_clear(void);		/* takes the line off the screen; log calls it */
-void	progress_end(void);
+void progress_init(bool wanted);
+void progress_total(uint64_t messages, uint64_t bytes); /* 0: not known */
+void progress_add(uint64_t messages, uint64_t bytes);
+void progress_clear(void); /* takes the line off the screen; log calls it */
+void progress_end(void);
 
 #endif

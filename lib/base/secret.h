@@ -8,19 +8,22 @@
 #include <stddef.h>
 
 struct secret {
-	char	*s;		/* owned; NUL-terminated; NULL when empty */
-	size_t	 len, cap;
+	char *s; /* owned; NUL-terminated; NULL when empty */
+	size_t len, cap;
 };
-#define SECRET_INIT { NULL, 0, 0 }
+#define SECRET_INIT \
+	{ \
+		NULL, 0, 0 \
+	}
 
-void	secret_add(struct secret *, const void *, size_t);	/* grows by copy and cleanse */
-void	secret_adds(struct secret *, const char *);
-void	secret_clear(struct secret *);				/* cleanse, keep memory */
-void	secret_release(struct secret *);			/* cleanse and free; twice is harmless */
+void secret_add(struct secret *, const void *, size_t); /* grows by copy and cleanse */
+void secret_adds(struct secret *, const char *);
+void secret_clear(struct secret *);   /* cleanse, keep memory */
+void secret_release(struct secret *); /* cleanse and free; twice is harmless */
 /* Cleanses and frees a malloc'd string; NULL is allowed. */
-void	secret_free_string(char *);
+void secret_free_string(char *);
 
 /* No core file, not dumpable, for the rest of this process's life.  Called first by every main. */
-void	secret_process(void);
+void secret_process(void);
 
 #endif

@@ -192,8 +192,7 @@ digits(const char **s, uint64_t *out)
 	uint64_t v = 0;
 
 	for (; *p >= '0' && *p <= '9'; p++)
-		if (__builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
 			return -1;
 	if (p == *s)
 		return -1;
@@ -214,8 +213,8 @@ parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out)
 }
 
 struct unit {
-	char		letter;
-	uint64_t	factor;
+	char letter;
+	uint64_t factor;
 };
 
 /* A number and, optionally, one letter of units (the list ends with letter 0). */
@@ -243,7 +242,12 @@ int
 parse_duration(const char *s, uint64_t *secs)
 {
 	static const struct unit units[] = {
-		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 }, { 0, 0 },
+		{ 's', 1 },
+		{ 'm', 60 },
+		{ 'h', 3600 },
+		{ 'd', 86400 },
+		{ 'w', 604800 },
+		{ 0, 0 },
 	};
 
 	return parse_unit(s, units, secs);
@@ -253,8 +257,13 @@ int
 parse_size(const char *s, uint64_t *bytes)
 {
 	static const struct unit units[] = {
-		{ 'k', 1 << 10 }, { 'K', 1 << 10 }, { 'm', 1 << 20 }, { 'M', 1 << 20 },
-		{ 'g', 1 << 30 }, { 'G', 1 << 30 }, { 0, 0 },
+		{ 'k', 1 << 10 },
+		{ 'K', 1 << 10 },
+		{ 'm', 1 << 20 },
+		{ 'M', 1 << 20 },
+		{ 'g', 1 << 30 },
+		{ 'G', 1 << 30 },
+		{ 0, 0 },
 	};
 
 	return parse_unit(s, units, bytes);

@@ -79,11 +79,9 @@ static void
 test_bad(void)
 {
 	bad("# c\n# c\nprot = 993\n", "f:3", "unknown key 'prot': did you mean 'port'?");
-	bad("client-secret = x\n", "f:1",
-	    "unknown key 'client-secret': did you mean 'client-secret-file'?");
+	bad("client-secret = x\n", "f:1", "unknown key 'client-secret': did you mean 'client-secret-file'?");
 	bad("nonsense-key = 1\n", "f:1", "unknown key 'nonsense-key'");
-	bad("delete = true\n", "f:1",
-	    "'delete' belongs on the command line, not into the configuration");
+	bad("delete = true\n", "f:1", "'delete' belongs on the command line, not into the configuration");
 	bad("\n\nport = 0\n", "f:3", "port: '0' is not a number from 1 to 65535");
 	bad("tree = maybe\n", "f:1", "tree: 'maybe' is neither true nor false");
 	bad("cloud = sky\n", "f:1", "cloud: 'sky' is not one of global, gcc-high, dod, china");

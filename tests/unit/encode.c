@@ -8,8 +8,8 @@
 static void
 test_vectors(void)
 {
-	static const char *const v[][3] = { { "", "", "" }, { "f", "Zg==", "Zg" },
-		{ "fo", "Zm8=", "Zm8" }, { "foo", "Zm9v", "Zm9v" }, { "foob", "Zm9vYg==", "Zm9vYg" },
+	static const char *const v[][3] = { { "", "", "" }, { "f", "Zg==", "Zg" }, { "fo", "Zm8=", "Zm8" },
+		{ "foo", "Zm9v", "Zm9v" }, { "foob", "Zm9vYg==", "Zm9vYg" },
 		{ "fooba", "Zm9vYmE=", "Zm9vYmE" }, { "foobar", "Zm9vYmFy", "Zm9vYmFy" } };
 	unsigned char *raw;
 	size_t n;
@@ -63,8 +63,8 @@ test_bytes(void)
 static void
 test_malformed(void)
 {
-	static const char *const bad[] = { "A", "AAAAA", "A===", "====", "=", "AB=C", "A B=", "Zg=", "Zm9v=",
-		"Zg==Zg==", "a\nbc" };
+	static const char *const bad[] = { "A", "AAAAA", "A===", "====", "=", "AB=C",
+		"A B=", "Zg=", "Zm9v=", "Zg==Zg==", "a\nbc" };
 	unsigned char *raw;
 	size_t n;
 

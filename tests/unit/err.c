@@ -21,8 +21,8 @@ test_printable(void)
 
 	printable("plain text", "plain text", "ASCII");
 	printable("a\tb\r\nc\033[31m\177", "a?b??c?[31m?", "control characters");
-	printable("Entw\303\274rfe \342\202\254 \360\237\230\200", "Entw\303\274rfe \342\202\254 \360\237\230\200",
-	    "UTF-8 of two, three and four bytes");
+	printable("Entw\303\274rfe \342\202\254 \360\237\230\200",
+	    "Entw\303\274rfe \342\202\254 \360\237\230\200", "UTF-8 of two, three and four bytes");
 	printable("\303", "?", "a sequence cut short");
 	printable("\303x", "?x", "a lead byte alone");
 	printable("\200\277", "??", "continuation bytes alone");

@@ -189,7 +189,7 @@ test_lock(void)
 	is_int(file_lock(dirfd_, "lock", 0, &e), -2, "held");
 	is_int(file_lock(dirfd_, "lock", 60, &e), -2, "still held after a while");
 	sigaction(SIGALRM, &act, NULL);
-	setitimer(ITIMER_REAL, &often, NULL);	/* again and again: one may come when nobody waits */
+	setitimer(ITIMER_REAL, &often, NULL); /* again and again: one may come when nobody waits */
 	is_int(file_lock(dirfd_, "lock", 600000, &e), -1, "a signal ends the wait");
 	setitimer(ITIMER_REAL, &never, NULL);
 	is_int(e.sys, EINTR, "says so");

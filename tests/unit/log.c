@@ -42,7 +42,7 @@ lines(void)
 	err_set(&e, ERR_IO, STAGE_FILE, NULL, "no subject");
 	log_err(&e);
 	log_hint("one\ntwo\n");
-	progress_init(true);	/* no terminal: says nothing */
+	progress_init(true); /* no terminal: says nothing */
 	progress_add(5, 5);
 	progress_end();
 }
@@ -58,8 +58,10 @@ test_lines(void)
 	with_stderr(p[1], lines);
 	read_all(p[0], 100000, &s);
 	close(p[0]);
-	is_str(s.s, "msfetch: a x?b?\nmsfetch: shown\nmsfetch: file: broken\nmsfetch: no subject\n"
-	    "hint: one\nhint: two\n", "lines");
+	is_str(s.s,
+	    "msfetch: a x?b?\nmsfetch: shown\nmsfetch: file: broken\nmsfetch: no subject\n"
+	    "hint: one\nhint: two\n",
+	    "lines");
 	str_release(&s);
 	is_str(log_program(), "mstools", "the name before log_init");
 	is_int(log_verbose(), 0, "not verbose before it");

@@ -44,18 +44,18 @@ done(void)
 	}
 }
 
-#define GOOD(name, ...)							\
-	do {								\
-		if (!is_int(parse(__VA_ARGS__, NULL), 0, "%s", name))	\
-			note("%s: %s", e.subject, e.text);		\
+#define GOOD(name, ...) \
+	do { \
+		if (!is_int(parse(__VA_ARGS__, NULL), 0, "%s", name)) \
+			note("%s: %s", e.subject, e.text); \
 	} while (0)
 
-#define BAD(status, want, ...)						\
-	do {								\
-		is_int(parse(__VA_ARGS__, NULL), -1, "refused");	\
-		is_int(err_status(e.kind), status, "with %d", status);	\
-		is_str(e.text, want, "and that text");			\
-		done();							\
+#define BAD(status, want, ...) \
+	do { \
+		is_int(parse(__VA_ARGS__, NULL), -1, "refused"); \
+		is_int(err_status(e.kind), status, "with %d", status); \
+		is_str(e.text, want, "and that text"); \
+		done(); \
 	} while (0)
 
 static void
@@ -81,7 +81,7 @@ test_table(void)
 			for (b = a + 1; b < opt_table + opt_table_n; b++)
 				if ((a->programs & b->programs & all[p]) != 0 &&
 				    (strcmp(a->name, b->name) == 0 ||
-				    (a->letter != 0 && a->letter == b->letter))) {
+					(a->letter != 0 && a->letter == b->letter))) {
 					good = false;
 					note("--%s and --%s", a->name, b->name);
 				}
@@ -123,9 +123,9 @@ test_defaults(void)
 static void
 test_values(void)
 {
-	GOOD("many", OPT_MSFETCH, "-u", "a", "-vv", "-q", "-F", "A", "--folder=B*", "-X", "C",
-	    "--max", "5", "--max-bytes", "1k", "--max-size", "2M", "-j", "4", "-6", "--tree",
-	    "--since", "2026-01-31", "--grace", "2h", "--timeout", "2m", "--proxy", "", "x");
+	GOOD("many", OPT_MSFETCH, "-u", "a", "-vv", "-q", "-F", "A", "--folder=B*", "-X", "C", "--max", "5",
+	    "--max-bytes", "1k", "--max-size", "2M", "-j", "4", "-6", "--tree", "--since", "2026-01-31",
+	    "--grace", "2h", "--timeout", "2m", "--proxy", "", "x");
 	is_int(o.verbose, 2, "-vv");
 	is_int(o.quiet, 1, "-q");
 	is_int(o.folder.n, 2, "two folders");
@@ -171,15 +171,17 @@ test_refused(void)
 	BAD(64, "--client-secret-expires: '30d' is not a day (YYYY-MM-DD)", OPT_MSTOKEN,
 	    "--client-secret-expires", "30d");
 	BAD(64, "--alg: 'none' is neither PS256 nor RS256", OPT_MSTOKEN, "--alg=none");
-	BAD(64, "no mailbox: give -u MAILBOX, or -a ACCOUNT and 'user' in the configuration",
-	    OPT_MSFETCH, "x");
-	BAD(64, "no Maildir: give MAILDIR, or -a ACCOUNT and 'maildir' in the configuration",
-	    OPT_MSFETCH, "-u", "a");
+	BAD(64, "no mailbox: give -u MAILBOX, or -a ACCOUNT and 'user' in the configuration", OPT_MSFETCH,
+	    "x");
+	BAD(64, "no Maildir: give MAILDIR, or -a ACCOUNT and 'maildir' in the configuration", OPT_MSFETCH,
+	    "-u", "a");
 	BAD(64, "one Maildir only: 'y' is too much", OPT_MSFETCH, "-u", "a", "x", "y");
 	BAD(64, "the Maildir is given twice: as operand and with --maildir", OPT_MSFETCH, "-u", "a",
 	    "--maildir", "x", "y");
-	BAD(64, "no state: give --state FILE (there is no Maildir to keep it in), or -a ACCOUNT and "
-	    "'state' in the configuration", OPT_MSFETCH, "-u", "a", "--pipe", "x");
+	BAD(64,
+	    "no state: give --state FILE (there is no Maildir to keep it in), or -a ACCOUNT and "
+	    "'state' in the configuration",
+	    OPT_MSFETCH, "-u", "a", "--pipe", "x");
 	BAD(64, "--prune goes with --verify", OPT_MSFETCH, "-u", "a", "--prune", "x");
 	BAD(64, "--null and --json exclude each other", OPT_MSFETCH, "-u", "a", "-0", "--json", "x");
 	BAD(64, "nothing lies between --since and --before", OPT_MSFETCH, "-u", "a", "--since=2026-02-01",
@@ -187,13 +189,15 @@ test_refused(void)
 	BAD(64, "--seen and --unseen exclude each other", OPT_MSMARK, "--seen", "--unseen");
 	BAD(64, "--delete and --move exclude each other", OPT_MSMARK, "--delete", "--move", "x");
 	BAD(64, "--create goes with --move FOLDER", OPT_MSMARK, "--create", "--seen");
-	BAD(64, "nothing to do: give --seen, --unseen, --flag, --unflag, --answered, --delete or "
-	    "--move FOLDER", OPT_MSMARK, "-n");
+	BAD(64,
+	    "nothing to do: give --seen, --unseen, --flag, --unflag, --answered, --delete or "
+	    "--move FOLDER",
+	    OPT_MSMARK, "-n");
 	BAD(64, "one folder only: 'b' is too much", OPT_MSLS, "-u", "u", "a", "b");
-	BAD(64, "--search looks for messages in one folder: give FOLDER", OPT_MSLS, "-u", "u",
-	    "--search", "ALL");
-	BAD(64, "either FOLDER, for its messages, or -F PATTERN, for folders", OPT_MSLS, "-u", "u",
-	    "-F", "x", "y");
+	BAD(64, "--search looks for messages in one folder: give FOLDER", OPT_MSLS, "-u", "u", "--search",
+	    "ALL");
+	BAD(64, "either FOLDER, for its messages, or -F PATTERN, for folders", OPT_MSLS, "-u", "u", "-F", "x",
+	    "y");
 	BAD(64, "'x' is no option", OPT_MSTOKEN, "x");
 	BAD(64, "no application: give --client-id ID, or -a ACCOUNT and 'client-id' in the configuration",
 	    OPT_MSTOKEN, "--tenant", "t");
@@ -205,11 +209,13 @@ test_refused(void)
 static void
 test_layers(void)
 {
-	write_file(etc_file, "timeout = 10\nport = 1001\nfolder = { E1, E2 }\nhost = etc.example\n"
+	write_file(etc_file,
+	    "timeout = 10\nport = 1001\nfolder = { E1, E2 }\nhost = etc.example\n"
 	    "cert = /etc/cert\nkey = /etc/key\ntenant = t\nclient-id = c\n"
 	    "account work { user = etc@x\n timeout = 20\n maildir = /etc/m\n}\n"
 	    "account other { user = other@x\n}\n");
-	write_file(user_file, "timeout = 30\nport = 1002\nquiet = true\nmaildir = \"~/Mail\"\ntree = yes\n"
+	write_file(user_file,
+	    "timeout = 30\nport = 1002\nquiet = true\nmaildir = \"~/Mail\"\ntree = yes\n"
 	    "account work { timeout = 40\n folder = W\n client-secret-cmd = x\n tree = no\n}\n"
 	    "account empty { }\n");
 	setenv("HOME", "/home/ann", 1);
@@ -282,8 +288,8 @@ test_files(void)
 	is_str(o.token_file, "z", "and holds");
 	done();
 	write_file(other, "maildir = ~bob/x\n");
-	BAD(78, "maildir: '~bob/x' cannot be expanded: only ~/ can", OPT_MSFETCH, "--config", other,
-	    "-u", "a");
+	BAD(78, "maildir: '~bob/x' cannot be expanded: only ~/ can", OPT_MSFETCH, "--config", other, "-u",
+	    "a");
 	write_file(other, "ipv4 = yes\nipv6 = no\n");
 	GOOD("families", OPT_MSLS, "--config", other, "-u", "a");
 	is_int(o.family, 4, "no to one leaves the other");
@@ -317,8 +323,8 @@ printed(enum opt_program program, const char *arg)
 	read_all(p[0], 1 << 20, &s);
 	close(p[0]);
 	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s %s ends with 0",
-	    opt_program_name(program), arg);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s %s ends with 0", opt_program_name(program),
+	    arg);
 	return s.s;
 }
 

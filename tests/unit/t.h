@@ -31,8 +31,7 @@ static char t_dir[4096];
 static pid_t t_dir_owner;
 
 static bool t_result(bool, const char *, int, const char *, va_list) T_UNUSED;
-static bool t_ok(bool, const char *, int, const char *, ...)
-    __attribute__((format(printf, 4, 5))) T_UNUSED;
+static bool t_ok(bool, const char *, int, const char *, ...) __attribute__((format(printf, 4, 5))) T_UNUSED;
 static bool t_is_str(const char *, const char *, const char *, int, const char *, ...)
     __attribute__((format(printf, 5, 6))) T_UNUSED;
 static bool t_is_int(long long, long long, const char *, int, const char *, ...)
@@ -46,8 +45,7 @@ static const char *t_tmpdir(void) T_UNUSED;
 
 #define ok(cond, ...) t_ok((cond), __FILE__, __LINE__, __VA_ARGS__)
 #define is_str(got, want, ...) t_is_str((got), (want), __FILE__, __LINE__, __VA_ARGS__)
-#define is_int(got, want, ...) \
-	t_is_int((long long)(got), (long long)(want), __FILE__, __LINE__, __VA_ARGS__)
+#define is_int(got, want, ...) t_is_int((long long)(got), (long long)(want), __FILE__, __LINE__, __VA_ARGS__)
 #define is_mem(got, want, len, ...) t_is_mem((got), (want), (len), __FILE__, __LINE__, __VA_ARGS__)
 
 static bool
@@ -64,13 +62,13 @@ t_result(bool good, const char *file, int line, const char *fmt, va_list ap)
 	return good;
 }
 
-#define T_RESULT(good, file, line, fmt)					\
-	do {								\
-		va_list ap;						\
-									\
-		va_start(ap, fmt);					\
-		t_result((good), (file), (line), (fmt), ap);		\
-		va_end(ap);						\
+#define T_RESULT(good, file, line, fmt) \
+	do { \
+		va_list ap; \
+\
+		va_start(ap, fmt); \
+		t_result((good), (file), (line), (fmt), ap); \
+		va_end(ap); \
 	} while (0)
 
 static bool
@@ -101,8 +99,7 @@ t_is_int(long long got, long long want, const char *file, int line, const char *
 }
 
 static bool
-t_is_mem(const void *got, const void *want, size_t len, const char *file, int line,
-    const char *fmt, ...)
+t_is_mem(const void *got, const void *want, size_t len, const char *file, int line, const char *fmt, ...)
 {
 	bool good = got != NULL && memcmp(got, want, len) == 0;
 

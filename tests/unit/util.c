@@ -76,8 +76,8 @@ overflow(bool handler)
 static void
 test_numbers(void)
 {
-	static const char *const bad[] = { "", "-1", "+1", " 1", "1 ", "1x", "0x1",
-		"18446744073709551616", "99999999999999999999" };
+	static const char *const bad[] = { "", "-1", "+1", " 1", "1 ", "1x", "0x1", "18446744073709551616",
+		"99999999999999999999" };
 	uint64_t n;
 
 	ok(parse_u64("0", 0, 10, &n) == 0 && n == 0, "0");
@@ -99,14 +99,14 @@ test_units(void)
 		{ "2w", 1209600 }, { "0", 0 }, { "", -1 }, { "h", -1 }, { "5x", -1 }, { "5mm", -1 },
 		{ "-5m", -1 }, { "1.5h", -1 }, { "99999999999999999999d", -1 },
 		{ "9223372036854775807w", -1 } },
-	size[] = { { "10", 10 }, { "10k", 10240 }, { "10K", 10240 }, { "10M", 10485760 },
-		{ "2G", 2147483648 }, { "2g", 2147483648 }, { "2T", -1 }, { "k", -1 },
-		{ "17179869184G", -1 } };
+	  size[] = { { "10", 10 }, { "10k", 10240 }, { "10K", 10240 }, { "10M", 10485760 },
+		  { "2G", 2147483648 }, { "2g", 2147483648 }, { "2T", -1 }, { "k", -1 },
+		  { "17179869184G", -1 } };
 	uint64_t n;
 
 	for (size_t i = 0; i < sizeof dur / sizeof dur[0]; i++)
-		is_int(parse_duration(dur[i].s, &n) == 0 ? (long long)n : -1, dur[i].want,
-		    "duration '%s'", dur[i].s);
+		is_int(parse_duration(dur[i].s, &n) == 0 ? (long long)n : -1, dur[i].want, "duration '%s'",
+		    dur[i].s);
 	for (size_t i = 0; i < sizeof size / sizeof size[0]; i++)
 		is_int(parse_size(size[i].s, &n) == 0 ? (long long)n : -1, size[i].want, "size '%s'",
 		    size[i].s);
@@ -123,9 +123,8 @@ date(const char *s)
 static void
 test_dates(void)
 {
-	static const char *const bad[] = { "2026-02-29", "2026-13-01", "2026-00-10", "2026-01-32",
-		"2026-1-1", "26-01-01", "2026-01-01x", "30", "", "d", "2026/01/01", "1969-12-31",
-		"9999999999d" };
+	static const char *const bad[] = { "2026-02-29", "2026-13-01", "2026-00-10", "2026-01-32", "2026-1-1",
+		"26-01-01", "2026-01-01x", "30", "", "d", "2026/01/01", "1969-12-31", "9999999999d" };
 	char buf[32];
 
 	setenv("TZ", "UTC0", 1);
@@ -137,7 +136,7 @@ test_dates(void)
 	is_int(date("90s"), 1800000000 - 90, "90 seconds before now");
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		is_int(date(bad[i]), -1, "no date: '%s'", bad[i]);
-	setenv("TZ", "XST-3XDT,M3.5.0/0,M10.5.0/0", 1);	/* summer time begins at midnight */
+	setenv("TZ", "XST-3XDT,M3.5.0/0,M10.5.0/0", 1); /* summer time begins at midnight */
 	tzset();
 	is_int(date("2026-01-31"), 1769817600 - 3 * 3600, "a day, in the local zone");
 	is_int(date("2026-03-29"), 1774731600, "a day without a midnight begins an hour later");
