@@ -61,20 +61,26 @@ find(enum opt_program program, int c)
 	return NULL;
 }
 
+/* No stage: what is wrong is said here, and what to type. */
 static int
 getopt_error(struct parse *ps, int c, const char *arg)
 {
 	const struct optdef *d = find(ps->o->program, optopt);
+	const char *name = opt_program_name(ps->o->program);
 	const char *what = c == ':' ? "needs a value" : "takes no value";
 
 	if (d != NULL && optopt >= LONG_BASE)
-		return err_set(ps->err, ERR_USAGE, STAGE_CONFIG, NULL, "--%s %s", d->name, what);
+		return err_set(ps->err, ERR_USAGE, STAGE_NONE, NULL, "--%s %s (see %s --help)", d->name, what,
+		    name);
 	if (d != NULL)
-		return err_set(ps->err, ERR_USAGE, STAGE_CONFIG, NULL, "-%c %s", optopt, what);
+		return err_set(ps->err, ERR_USAGE, STAGE_NONE, NULL, "-%c %s (see %s --help)", optopt, what,
+		    name);
 	if (optopt != 0)
-		return err_set(ps->err, ERR_USAGE, STAGE_CONFIG, NULL, "unknown option -%c", optopt);
-	return err_set(ps->err, ERR_USAGE, STAGE_CONFIG, NULL,
-	    "unknown option %.*s, or short for more than one", (int)strcspn(arg, "="), arg);
+		return err_set(ps->err, ERR_USAGE, STAGE_NONE, NULL, "unknown option -%c (see %s --help)",
+		    optopt, name);
+	return err_set(ps->err, ERR_USAGE, STAGE_NONE, NULL,
+	    "unknown option %.*s, or short for more than one (see %s --help)", (int)strcspn(arg, "="), arg,
+	    name);
 }
 
 /* For scripts that pipe --help into something: what could not be written is no success. */

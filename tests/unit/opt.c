@@ -154,12 +154,14 @@ test_values(void)
 static void
 test_refused(void)
 {
-	BAD(64, "unknown option --foo, or short for more than one", OPT_MSFETCH, "--foo=1");
-	BAD(64, "unknown option -Z", OPT_MSFETCH, "-Z");
-	BAD(64, "unknown option --seen, or short for more than one", OPT_MSFETCH, "--seen");
-	BAD(64, "--port needs a value", OPT_MSFETCH, "--port");
-	BAD(64, "-u needs a value", OPT_MSFETCH, "-u");
-	BAD(64, "--tree takes no value", OPT_MSFETCH, "--tree=yes");
+	BAD(64, "unknown option --foo, or short for more than one (see msfetch --help)", OPT_MSFETCH,
+	    "--foo=1");
+	BAD(64, "unknown option -Z (see msfetch --help)", OPT_MSFETCH, "-Z");
+	BAD(64, "unknown option --seen, or short for more than one (see msfetch --help)", OPT_MSFETCH,
+	    "--seen");
+	BAD(64, "--port needs a value (see msfetch --help)", OPT_MSFETCH, "--port");
+	BAD(64, "-u needs a value (see msfetch --help)", OPT_MSFETCH, "-u");
+	BAD(64, "--tree takes no value (see msfetch --help)", OPT_MSFETCH, "--tree=yes");
 	BAD(64, "--port: '65536' is not a number from 1 to 65535", OPT_MSFETCH, "--port=65536");
 	BAD(64, "--max: '0' is not a number of at least 1", OPT_MSFETCH, "--max=0");
 	BAD(64, "--connections: '17' is not a number from 1 to 16", OPT_MSFETCH, "-j17");
