@@ -1,0 +1,228 @@
+#!/bin/sh
+# msfilter: the status table, what it keeps where, interruption, rotation.
+. "${0%/*}/../lib/sh"
+
+tab=$(printf '\t')
+# spool N: a Maildir M with N messages, and their receipts in got.
+spool() {
+	rm -rf M got got.*
+	mkdir -p M/cur M/new M/tmp
+	i=1
+	while [ $i -le "$1" ]; do
+		printf 'Subject: m%s\n\nbody %s\n' $i $i >"M/new/1700000000.V14U$i"
+		printf 'box@contoso.example\tIN\\x0aBOX\t14\t%s\t2026-01-01T00:00:00Z\t9\tabc\t%s/M/new/1700000000.V14U%s\n' $i "$T" $i
+		i=$((i + 1))
+	done >got
+}
+uids() {
+	cut -f 4 "$1" | tr '\n' ' '
+}
+# A filter that logs what it sees and ends as the file verdict.N says.
+cat >flt <<'X'
+#!/bin/sh
+read -r _ m
+echo "$m $MSTOOLS_USER $MSTOOLS_FOLDER $MSTOOLS_UID $MSTOOLS_DATE ${MSTOOLS_FILE##*/}" | tr '\n' '~' >>seen
+echo >>seen
+echo 'on standard output'
+[ ! -e "verdict.$m" ] || . "./verdict.$m"
+exit 0
+X
+chmod +x flt
+seen() {
+	cut -d ' ' -f 1 seen 2>/dev/null | tr '\n' ' '
+}
+
+spool 3
+run msfilter -f got ./flt
+status_is 0 'all accepted'
+is "$(uids "$out_file")" '1 2 3 ' 'their receipts are printed'
+stderr_like 'on standard output' "the filter's output goes to standard error"
+is "$(head -n 1 seen)" 'm1 box@contoso.example IN~BOX 1 2026-01-01T00:00:00Z 1700000000.V14U1~' 'what the filter is told'
+is "$(find M -type f | sort)" 'M/cur/1700000000.V14U1:2,
+M/cur/1700000000.V14U2:2,
+M/cur/1700000000.V14U3:2,' 'moved to cur'
+stdout_like "$tab$T/M/cur/1700000000.V14U2:2,\$" 'where the receipt says'
+is "$(ls got* 2>/dev/null)" 'got.lock' 'nothing is left to do'
+run msfilter -f got ./flt
+status_is 0 'again: nothing to do'
+stdout_is '' 'and nothing printed'
+
+#
+# The status table
+#
+
+for s in 71 73 74 75; do
+	spool 2
+	echo "exit $s" >verdict.m1
+	run msfilter -f got ./flt
+	status_is 75 "$s: later"
+	is "$(uids "$out_file") $(uids got.later)" '2  1 ' "$s: kept for the next run"
+done
+spool 2
+echo 'kill -9 $$' >verdict.m1
+run msfilter -f got ./flt
+status_is 75 'a signal: later'
+spool 2
+echo 'sleep 100' >verdict.m1
+run msfilter -f got --timeout 1 ./flt
+status_is 75 'the time limit: later'
+is "$(uids "$out_file")" '2 ' 'and the others go on'
+ok 'it stays in new' [ -e M/new/1700000000.V14U1 ]
+rm verdict.m1
+run msfilter -f got ./flt
+status_is 0 'the next run'
+is "$(uids "$out_file")" '1 ' 'brings it'
+
+for s in 64 78 126 127; do
+	spool 3
+	rm -f seen
+	echo "exit $s" >verdict.m2
+	run msfilter -f got ./flt
+	status_is 78 "$s: stops"
+	stderr_like '^hint: ' "$s: with a hint"
+	is "$(seen)" 'm1 m2 ' "$s: the third is not tried"
+	rm verdict.m2
+	run msfilter -f got ./flt
+	is "$(uids "$out_file")" '2 3 ' "$s: the next run goes on there"
+done
+
+spool 3
+echo 'exit 1' >verdict.m2
+run msfilter -f got ./flt
+status_is 65 'refused'
+is "$(uids "$out_file") $(uids got.refused)" '1 3  2 ' 'put aside'
+ok 'it stays in new' [ -e M/new/1700000000.V14U2 ]
+run msfilter -f got ./flt
+status_is 0 'and not tried again'
+cat got.refused >>got && rm got.refused verdict.m2
+run msfilter -f got ./flt
+is "$(uids "$out_file")" '2 ' 'unless asked to'
+
+spool 8
+for m in 2 3 4 5 6; do echo 'exit 1' >verdict.m$m; done
+run msfilter -f got ./flt
+status_is 78 'five refused in a row: stops'
+is "$(uids "$out_file")" '1 ' 'the first was accepted'
+ok 'none is put aside' [ ! -e got.refused ]
+rm verdict.*
+run msfilter -f got ./flt
+is "$(uids "$out_file")" '2 3 4 5 6 7 8 ' 'they come again'
+
+spool 2
+run msfilter -f got ./no-such-filter
+status_is 78 'a filter that is not there'
+is "$(wc -l <got)" 2 'nothing was touched'
+
+#
+# Files that have moved
+#
+
+spool 3
+mv M/new/1700000000.V14U1 M/cur/1700000000.V14U1:2,S
+rm M/new/1700000000.V14U2
+run msfilter -f got ./flt
+status_is 0 'moved by a reader, and taken away'
+is "$(uids "$out_file")" '1 3 ' 'found in cur; the other is passed over'
+ok 'left as the reader has it' [ -e M/cur/1700000000.V14U1:2,S ]
+spool 2
+run msfilter -f got -u ./flt
+is "$(find M -type f)" '' '--unlink'
+is "$(uids "$out_file")" '1 2 ' 'with receipts'
+spool 1
+cat >taker <<'X'
+mv "$MSTOOLS_FILE" taken
+X
+run msfilter -f got sh ./taker
+status_is 0 'a filter that takes the file itself'
+ok 'has it' [ -e taken ]
+
+#
+# Kinds of input
+#
+
+spool 2
+printf '%s\n' "$T/M/new/1700000000.V14U1" >paths
+run msfilter ./flt <paths
+stdout_is "$T/M/cur/1700000000.V14U1:2," 'a bare path'
+printf '{"user":"b","folder":"I","uidvalidity":14,"uid":2,"date":null,"bytes":9,"sha256":"a","path":"%s"}\n' "$T/M/new/1700000000.V14U2" >json
+run msfilter ./flt <json
+status_is 0 'JSON'
+is "$(cat "$out_file")" "$(cat json)" 'is printed as it came'
+spool 2
+{ echo junk; cat got; printf 'a\tb\n'; } >mixed
+run msfilter ./flt <mixed
+status_is 65 'lines that are no receipts'
+is "$(uids "$out_file")" '1 2 ' 'the others are done'
+stderr_like 'line 1: ' 'the number of the line'
+spool 2
+echo 'exit 75' >verdict.m2
+run msfilter --rest rest ./flt <got
+status_is 75 'from standard input'
+is "$(uids rest)" '2 ' '--rest keeps what was not accepted'
+rm verdict.m2
+spool 1
+run msfilter -q -f got ./flt
+stdout_is '' '--quiet'
+
+#
+# Appended to while it runs, and cut off
+#
+
+spool 2
+exec 5>>got
+run msfilter -f got ./flt
+status_is 0 'somebody has the file open for writing'
+ok 'so it is kept' [ -e got.work ]
+printf 'S\n' >M/new/1700000000.V14U9
+printf 'box\tINBOX\t14\t9\t-\t9\tabc\t%s/M/new/1700000000.V14U9\n' "$T" >&5
+exec 5>&-
+run msfilter -f got ./flt
+is "$(uids "$out_file")" '9 ' 'what was appended after the rename is not lost'
+ok 'then it goes' [ ! -e got.work ]
+
+spool 1
+mkfifo gate
+echo 'echo >reached; read -r _ <gate' >verdict.m1
+spawn first msfilter -f got ./flt
+wait_for '[ -e reached ]'
+run msfilter -f got ./flt
+status_is 75 'a second one at the same time'
+echo >gate
+finish "$pid"
+is "$status" 0 'the first ends well'
+rm verdict.m1
+
+# Killed at any of its steps: every message is accepted in the end, no file is lost.
+n=1
+lost=
+while [ $n -le 6 ]; do
+	spool 6
+	rm -f accepted seen
+	# The parent of the filter is timeout, and its parent msfilter.
+	cat >verdict.m$n <<-'X'
+		kill -9 $(sed 's/^[^)]*) . \([0-9]*\) .*/\1/' /proc/$PPID/stat)
+	X
+	msfilter -f got ./flt >>accepted 2>/dev/null &
+	wait $! 2>/dev/null
+	rm -f verdict.*
+	msfilter -f got ./flt >>accepted 2>/dev/null
+	msfilter -f got ./flt >>accepted 2>/dev/null
+	[ "$(cut -f 4 accepted | sort -u | tr -d '\n')" = 123456 ] || lost="$lost $n:$(cut -f 4 accepted | tr -d '\n')"
+	[ "$(find M/cur -type f | wc -l)" -eq 6 ] || lost="$lost $n:files"
+	n=$((n + 1))
+done
+is "$lost" '' 'killed, and run again: nothing is lost'
+
+#
+# Usage
+#
+
+run msfilter
+status_is 64 'no command'
+run msfilter -f got --rest rest ./flt
+status_is 64 '--rest with -f'
+run msfilter --timeout soon ./flt </dev/null
+status_is 64 '--timeout that is no number'
+run msfilter -f M ./flt
+status_is 66 'a directory for a file'
+done_testing
