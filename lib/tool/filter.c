@@ -82,7 +82,7 @@ rejected(struct run *r, struct task *t, uint32_t uid, const char *why)
 	if (r->nheld < REJECTED_MAX)
 		return;
 	err_set(&e, ERR_CONFIG, STAGE_FETCH, t->box->name,
-	    "the command of --pipe rejected %d messages in a row; is it the messages? (%s)", REJECTED_MAX, why);
+	    "%d messages in a row were rejected, and the run stops: %s", REJECTED_MAX, why);
 	run_fatal(r, &e);
 }
 
@@ -91,7 +91,7 @@ broken(struct run *r, struct task *t, uint32_t uid, const char *why)
 {
 	struct err e = ERR_INIT;
 
-	err_set(&e, ERR_CONFIG, STAGE_FETCH, t->box->name, "the command of --pipe cannot be used: %s (message %u)",
+	err_set(&e, ERR_CONFIG, STAGE_FETCH, t->box->name, "the run stops: %s (message %u)",
 	    why, uid);
 	run_fatal(r, &e);
 }
@@ -112,7 +112,7 @@ filter_tell(struct run *r)
 
 	if (r->later == 0)
 		return;
-	err_set(&e, ERR_AGAIN, STAGE_FETCH, NULL, "%u message%s left for later by the command of --pipe; last: %s",
+	err_set(&e, ERR_AGAIN, STAGE_FETCH, NULL, "%u message%s left for later; last: %s",
 	    r->later, r->later == 1 ? " was" : "s were", r->later_why);
 	run_error(r, &e);
 }

@@ -78,6 +78,7 @@ start(const char *cmd, int in, char **env, pid_t *pid)
 	posix_spawn_file_actions_init(&fa);
 	posix_spawn_file_actions_adddup2(&fa, in, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&fa, STDERR_FILENO, STDOUT_FILENO);
+	posix_spawn_file_actions_addclosefrom_np(&fa, STDERR_FILENO + 1);
 	posix_spawnattr_init(&at);
 	posix_spawnattr_setflags(&at, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
 	posix_spawnattr_setpgroup(&at, 0);
@@ -124,10 +125,10 @@ static enum pipe_result
 result_of(int status, char why[160])
 {
 	if (WIFSIGNALED(status)) {
-		snprintf(why, 160, "the command died by signal %d", WTERMSIG(status));
+		snprintf(why, 160, "the command of --pipe died by signal %d", WTERMSIG(status));
 		return PIPE_LATER;
 	}
-	snprintf(why, 160, "the command exited with %d", WEXITSTATUS(status));
+	snprintf(why, 160, "the command of --pipe exited with %d", WEXITSTATUS(status));
 	switch (WEXITSTATUS(status)) {
 	case 0:
 		return PIPE_ACCEPTED;
@@ -160,6 +161,6 @@ pipe_run(const char *cmd, unsigned secs, const struct pipe_message *m, char why[
 		return err_sys(err, ERR_OS, STAGE_FILE, rc, "/bin/sh", "cannot run the command");
 	if (wait_for(pid, secs, &status))
 		return result_of(status, why);
-	snprintf(why, 160, "the command took longer than %u seconds", secs);
+	snprintf(why, 160, "the command of --pipe took longer than %u seconds", secs);
 	return PIPE_LATER;
 }

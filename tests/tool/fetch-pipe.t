@@ -1,0 +1,80 @@
+#!/bin/sh
+# --pipe: every message to the command at least once, and its exit status decides what follows.
+. "${0%/*}/../lib/sh"
+
+box=box@contoso.example
+stand_up imap
+all=$(stand corpus nobody@contoso.example INBOX)
+corpus=$T/orig
+mkdir orig
+for f in $(ls "$all" | head -n 40); do cp -p "$all/$f" orig; done
+stand save $box INBOX orig/*
+n=40
+token >token
+
+fetch() {
+	run msfetch $imap_args -u $box "$@" <token
+}
+
+# keep: a filter that keeps each message, and says which it was.
+cat >keep <<'X'
+#!/bin/sh
+mkdir -p kept/new kept/cur
+cat >"kept/new/$MSTOOLS_UID" && echo "$MSTOOLS_USER $MSTOOLS_FOLDER $MSTOOLS_UID $MSTOOLS_DATE" >>said
+X
+# only UIDS STATUS: accepts all but those, for which it exits with STATUS.
+cat >but <<'X'
+#!/bin/sh
+case " $1 " in *" $MSTOOLS_UID "*) exit $2 ;; esac
+cat >/dev/null
+echo $MSTOOLS_UID >>seen
+X
+chmod +x keep but
+mkdir kept
+
+fetch --state state --pipe ./keep
+status_is 0 '--pipe without a Maildir'
+stdout_lines "$n" 'a receipt for each message'
+is "$(cut -f 8 "$out_file" | sort -u)" - 'whose path is -'
+ok 'each message went to the command, byte for byte' mdcmp kept "$corpus"
+is "$(head -n 1 said)" "$box INBOX 1 2023-11-14T23:13:20Z" 'which knew what it was given'
+fetch --state state --pipe ./keep
+stdout_is '' 'once'
+
+fetch --pipe './but "7 9" 75' md
+status_is 75 'later: 75'
+stdout_lines $((n - 2)) 'the others are delivered, and kept in the Maildir'
+is "$(ls md/new | wc -l)" $((n - 2)) 'which has their files'
+fetch --pipe './but "" 0' md
+status_is 0 'the next run gives them again'
+stdout_lines 2 'these two'
+ok 'all are there once' mdcmp md "$corpus"
+is "$(sort -n seen | uniq -d)" '' 'and each was accepted once'
+
+fetch --pipe './but "20 21 22" 1' md2
+status_is 65 'rejected: 65'
+stdout_lines $((n - 3)) 'the others are delivered'
+stderr_like 'message 21 .*quarantined' 'they are named'
+fetch --pipe ./keep md2
+stdout_is '' 'and not given again at once'
+
+fetch --pipe './but "30 31 32 33 34" 1' md3
+status_is 78 'five rejected in a row: the run stops'
+stderr_unlike quarantined 'and nothing is quarantined'
+fetch --pipe './but "" 0' md3
+status_is 0 'with a command that works'
+ok 'all come' mdcmp md3 "$corpus"
+
+fetch --pipe ./nothing md4
+status_is 78 'a command that does not exist: 78'
+is "$(ls md4/new | wc -l)" 0 'nothing is lost or settled'
+fetch --pipe 'kill -KILL $$' --max 1 md4
+status_is 75 'a command that is killed: later'
+fetch --pipe 'sleep 100' --pipe-timeout 1 --max 1 md4
+status_is 75 'a command that takes too long: later'
+fetch --pipe 'i=3; while [ $i -lt 100 ]; do [ ! -e /proc/$$/fd/$i ] || exit 78; i=$((i + 1)); done' --max 1 md4
+status_is 0 'it inherits standard descriptors, nothing else'
+fetch md4
+status_is 0 'without a command again'
+ok 'all come' mdcmp md4 "$corpus"
+done_testing
