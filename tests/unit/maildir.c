@@ -690,21 +690,22 @@ full_disk(const char *dir)
 {
 	struct maildir_target t = { ".Sub", false, "name", "" };
 	struct maildir *md;
-	char *path, *fill;
+	char *path, fill[4096];
 	int fd;
 
-	if (unshare(CLONE_NEWNS) == -1 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1 ||
+	if (unshare(CLONE_NEWNS) == -1 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == -1 ||
 	    mount("tmpfs", dir, "tmpfs", 0, "size=64k,nr_inodes=12") == -1)
 		return 77;
 	path = xasprintf("%s/m", dir);
 	md = open_md(path);
+	free(path);
 	if (maildir_stage_open(md, &err) == -1)
 		return 1;
 	stage(md, 1, "hello");
-	fill = xasprintf("%s/fill", dir);
+	snprintf(fill, sizeof fill, "%s/fill", dir);
 	while ((fd = open(fill, O_CREAT | O_EXCL | O_WRONLY, 0600)) != -1) {
 		close(fd);
-		fill = xasprintf("%sx", fill);
+		strcat(fill, "x");
 	}
 	err_clear(&err);
 	if (maildir_stage_create(md, 2, &err) != -1 || err.kind != ERR_IO)
@@ -721,6 +722,7 @@ full_disk(const char *dir)
 	t.subdir = "";
 	if (maildir_place(md, 1, &t, &err) != PLACED_OK)
 		return 6;
+	maildir_close(md);
 	return 0;
 }
 

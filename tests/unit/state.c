@@ -731,13 +731,15 @@ test_adopt_prune(void)
 static void
 test_killed(void)
 {
-	char *path = path_of("killed.db"), *wal = xasprintf("%s-wal", path);
+	static char *path, *wal;
+	static struct state *st;
 	struct state_gen g;
-	struct state *st;
 	struct stat sb;
 	int status;
 	pid_t pid;
 
+	path = path_of("killed.db");
+	wal = xasprintf("%s-wal", path);
 	st = open_state(path);
 	state_gen_new(st, USER, HOST, "INBOX", 14, &g, &err);
 	state_close(st);
@@ -779,21 +781,52 @@ test_killed(void)
 	free(wal);
 }
 
+/* Holds the state until the pipe `until` is closed. */
+static int
+hold(const char *path, int ready, int until)
+{
+	struct state *st = open_state(path);
+	char c = 'x';
+
+	if (st == NULL || write(ready, &c, 1) != 1)
+		return 1;
+	while (read(until, &c, 1) > 0)
+		;
+	state_close(st);
+	return 0;
+}
+
 static void
 test_busy(void)
 {
-	char *path = path_of("busy.db");
-	struct state *st = open_state(path), *other;
-	int status;
+	char *path = path_of("busy.db"), c;
+	int ready[2], until[2], status;
+	struct state *st;
 	pid_t pid;
 
+	state_close(open_state(path));
+	if (pipe(ready) == -1 || pipe(until) == -1)
+		printf("Bail out! no pipe\n");
+	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		err_clear(&err);
-		_exit(state_open(&other, path, 0, &err) == -1 && err.kind == ERR_AGAIN ? 0 : 1);
+		close(ready[0]);
+		close(until[1]);
+		status = hold(path, ready[1], until[0]);
+		free(path);
+		_exit(status);
 	}
+	close(ready[1]);
+	close(until[0]);
+	is_int(read(ready[0], &c, 1), 1, "another process has it");
+	err_clear(&err);
+	is_int(state_open(&st, path, 0, &err), -1, "nobody else gets in");
+	is_int(err.kind, ERR_AGAIN, "but may try later: %s", err.text);
+	close(ready[0]);
+	close(until[1]);
 	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "nobody else gets in, and is told to try later");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "it has gone");
+	is_int(state_open(&st, path, 0, &err), 1, "now");
 	state_close(st);
 	free(path);
 }
@@ -802,15 +835,17 @@ test_busy(void)
 static void
 test_full(void)
 {
-	char *path = path_of("full.db");
+	static struct state *st;
+	static char *path;
 	struct rlimit rl = { 200000, RLIM_INFINITY };
 	struct state_gen g;
-	struct state *st = open_state(path);
 	enum state_result r = STATE_OK;
 	int status, n = 0;
 	uint32_t uid;
 	pid_t pid;
 
+	path = path_of("full.db");
+	st = open_state(path);
 	state_gen_new(st, USER, HOST, "INBOX", 14, &g, &err);
 	state_close(st);
 	pid = fork();
