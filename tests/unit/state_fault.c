@@ -158,7 +158,7 @@ vfs_make(void)
 /* ---- the run ---- */
 
 #define GROUPS	3
-#define SIZE	150	/* messages: some pages, so that a transaction has many writes */
+#define SIZE	60	/* messages: some pages, so that a transaction has many writes */
 
 static struct err err;
 static char *path;
@@ -268,7 +268,7 @@ test_each(bool staying)
 	struct known k;
 	int at, have, wrong = 0, points = 0, unknown = 0;
 
-	for (at = 1;; at += at < 40 ? 1 : 3) {
+	for (at = 1;; at += at < 30 ? 1 : 2) {
 		wipe();
 		stay = staying;
 		countdown = at;
