@@ -196,49 +196,69 @@ static const struct mapping mappings[] = {
 	{ CURLE_WRITE_ERROR, ERR_PROTO, STAGE_TOKEN, false, "no reply of a token endpoint" },
 };
 
-/* What libcurl's code means where it depends on how far we came. */
-static struct mapping
-refine(const struct exchange *x, const struct mapping *found, CURLcode code)
+/* Those that depend on how far we came. */
+static const struct mapping proxy_says_no = { 0, ERR_UNAVAIL, STAGE_PROXY, false,
+	"the proxy does not connect us" };
+static const struct mapping slow_name = { 0, ERR_UNAVAIL, STAGE_DNS, false, "the name is not found in time" };
+static const struct mapping slow_tcp = { 0, ERR_UNAVAIL, STAGE_TCP, false, "cannot connect in time" };
+static const struct mapping slow_tls = { 0, ERR_UNAVAIL, STAGE_TLS, false, "no TLS handshake in time" };
+static const struct mapping slow_reply = { 0, ERR_AGAIN, STAGE_TOKEN, false, "no answer in time" };
+static const struct mapping cut_tls = { 0, ERR_UNAVAIL, STAGE_TLS, true, "the connection was lost" };
+static const struct mapping unknown = { 0, ERR_UNAVAIL, STAGE_TOKEN, false, "the request failed" };
+
+/* libcurl has one code for all time-outs; its text tells, and whether TCP was through. */
+static const struct mapping *
+timed_out(const struct exchange *x)
 {
-	struct mapping m = { code, ERR_UNAVAIL, STAGE_TOKEN, false, "the request failed" };
-	long connect_code = 0, os = 0;
 	curl_off_t connected = 0;
 
-	curl_easy_getinfo(x->curl, CURLINFO_HTTP_CONNECTCODE, &connect_code);
-	curl_easy_getinfo(x->curl, CURLINFO_OS_ERRNO, &os);
 	curl_easy_getinfo(x->curl, CURLINFO_CONNECT_TIME_T, &connected);
-	if (found != NULL)
-		m = *found;
+	if (strstr(x->text, "esolving") != NULL)
+		return &slow_name;
+	if (strstr(x->text, "SSL") != NULL)
+		return &slow_tls;
+	return connected == 0 ? &slow_tcp : &slow_reply;
+}
+
+/* The connection went in the middle of the handshake: no verdict on certificate or version. */
+static bool
+cut_in_handshake(const struct exchange *x)
+{
+	long os = 0;
+
+	curl_easy_getinfo(x->curl, CURLINFO_OS_ERRNO, &os);
+	return os == ECONNRESET || os == EPIPE || strstr(x->text, "SSL_ERROR_SYSCALL") != NULL ||
+	    strstr(x->text, "eset by peer") != NULL || strstr(x->text, "unexpected eof") != NULL;
+}
+
+static const struct mapping *
+outcome(const struct exchange *x, CURLcode code)
+{
+	long connect_code = 0;
+
+	curl_easy_getinfo(x->curl, CURLINFO_HTTP_CONNECTCODE, &connect_code);
 	if (connect_code != 0 && connect_code / 100 != 2)
-		return (
-		    struct mapping){ code, ERR_UNAVAIL, STAGE_PROXY, false, "the proxy does not connect us" };
-	if (code == CURLE_OPERATION_TIMEDOUT && connected == 0)
-		return (struct mapping){ code, ERR_UNAVAIL, STAGE_TCP, false, "cannot connect in time" };
+		return &proxy_says_no;
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		return (struct mapping){ code, ERR_AGAIN, STAGE_TOKEN, false, "no answer in time" };
-	/* Cut in the handshake: no verdict on certificate or version. */
-	if (code == CURLE_SSL_CONNECT_ERROR &&
-	    (os == ECONNRESET || os == EPIPE || strstr(x->text, "SSL_ERROR_SYSCALL") != NULL ||
-		strstr(x->text, "eset by peer") != NULL || strstr(x->text, "unexpected eof") != NULL))
-		return (struct mapping){ code, ERR_UNAVAIL, STAGE_TLS, true, "the connection was lost" };
-	return m;
+		return timed_out(x);
+	if (code == CURLE_SSL_CONNECT_ERROR && cut_in_handshake(x))
+		return &cut_tls;
+	for (size_t i = 0; i < sizeof mappings / sizeof mappings[0]; i++)
+		if (mappings[i].code == code)
+			return &mappings[i];
+	return &unknown;
 }
 
 static int
 failed(const struct exchange *x, CURLcode code, bool *reset, struct err *err)
 {
-	const struct mapping *found = NULL;
-	struct mapping m;
+	const struct mapping *m = outcome(x, code);
 
-	for (size_t i = 0; i < sizeof mappings / sizeof mappings[0]; i++)
-		if (mappings[i].code == code)
-			found = &mappings[i];
 	if (x->overflow)
 		return err_set(err, ERR_PROTO, STAGE_TOKEN, x->host, "the reply is larger than %d bytes",
 		    HTTP_REPLY_MAX);
-	m = refine(x, found, code);
-	*reset = m.reset;
-	return err_set(err, m.kind, m.stage, x->host, "%s: %s", m.what,
+	*reset = m->reset;
+	return err_set(err, m->kind, m->stage, x->host, "%s: %s", m->what,
 	    x->text[0] != '\0' ? x->text : curl_easy_strerror(code));
 }
 

@@ -191,4 +191,26 @@ is "$(wc -l <"$STAND_ACCESS_LOG")" "$requests" 'nothing was sent for these'
 }
 is "$(wc -l <"$STAND_ACCESS_LOG")" "$requests" 'nothing was sent to any of them'
 
+#
+# Proxies
+#
+
+issuer_port=${STAND_AUTHORITY##*:}
+relay_up "$issuer_port" -x http -a me:sesame
+good 'an HTTP proxy' $app --client-secret-file bare --proxy "http://me:sesame@localhost:$relay_port"
+like "$(cat "$relay_log")" "target localhost:$issuer_port" 'it is gone through'
+run mstoken --no-cache $app --client-secret-file bare --proxy "http://me:wrong@localhost:$relay_port"
+status_is 69 'a proxy that refuses: 69'
+stderr_like 'the proxy does not connect us: .*407' 'which is said'
+stderr_unlike 'me:wrong' 'without the password'
+relay_up "$issuer_port" -x socks5
+good 'a SOCKS proxy' $app --client-secret-file bare --proxy "socks5h://localhost:$relay_port"
+ALL_PROXY=socks5h://localhost:$relay_port
+export ALL_PROXY
+good 'the same from the environment' $app --client-secret-file bare
+is "$(grep -c target "$relay_log")" 2 'both went through it'
+good "--proxy '' means none" $app --client-secret-file bare --proxy ''
+is "$(grep -c target "$relay_log")" 2 'and goes past it'
+unset ALL_PROXY
+
 done_testing
