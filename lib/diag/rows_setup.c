@@ -82,9 +82,20 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CONFIG | S(STAGE_FILE), .pattern = "--pipe|pipe command|filter",
+	.stages = CONFIG | S(STAGE_FETCH), .pattern = "in a row were rejected",
 	.kinds = K(ERR_CONFIG),
-	.sample = "the --pipe command failed with status 127 (no such command)",
+	.sample = "5 messages in a row were rejected, and the run stops: it ended with status 1",
+	.cause = {
+		{ .cause = "the --pipe command refuses whatever it gets: its rules or its set-up are wrong, not the messages",
+		  .tell = "run it by hand, as the same user:\n\tsh -c 'COMMAND' < FILE; echo $?",
+		  .cure = "let it end with 75 for what it cannot do just now; nothing was lost, and none of these messages was put aside" },
+	},
+},
+{
+	.stages = CONFIG | S(STAGE_FETCH), .pattern = "the run stops",
+	.kinds = K(ERR_CONFIG),
+	.sample = "the run stops: it ended with status 127 (message 5)",
+	.title = "the --pipe command cannot be run",
 	.cause = {
 		{ .cause = "the filter command is not there, is not executable, or complains about its own set-up (64, 78)",
 		  .tell = "run it by hand, as the same user:\n\tsh -c 'COMMAND' < FILE; echo $?",

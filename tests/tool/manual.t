@@ -4,6 +4,12 @@
 . "${0%/*}/../lib/sh"
 
 man=$root/man
+command -v mandoc >/dev/null || skip_all 'mandoc is not installed'
+
+# Pages as text, without overstriking.
+plain() {
+	mandoc -Tascii "$@" | sed "s/.$(printf '\b')//g"
+}
 
 # Long options of PROGRAM, as --help shows them.
 help_options() {
@@ -17,7 +23,7 @@ help_letters() {
 page_options() {
 	case $1 in
 	mscheck | msgrant)
-		mandoc -Tascii "$man/$1.1" | col -b | grep -o -- '--[a-z][a-z0-9-]*' | sed 's/^--//' | sort -u
+		plain "$man/$1.1" | grep -o -- '--[a-z][a-z0-9-]*' | sed 's/^--//' | sort -u
 		return ;;
 	esac
 	sed -n '/^\.It .*Fl -/s/.*Fl -\([a-z0-9-]*\).*/\1/p' "$man/$1.1" | sort -u
@@ -106,7 +112,7 @@ done
 # No page speaks of an option that no program has.
 cat help spec "$root"/scripts/ms* >all
 for p in mstoken msfetch msmark msls; do help_options "$p"; done >>all
-for o in $(mandoc -Tascii "$man"/*.[157] | col -b | grep -o -- '--[a-z][a-z0-9-]*[a-z0-9]' | sort -u); do
+for o in $(plain "$man"/*.[157] | grep -o -- '--[a-z][a-z0-9-]*[a-z0-9]' | sort -u); do
 	grep -q -- "${o#--}" all || echo "$o"
 done >unknown
 # Of other programs, in examples.

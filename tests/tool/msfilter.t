@@ -163,6 +163,10 @@ rm verdict.m2
 spool 1
 run msfilter -q -f got ./flt
 stdout_is '' '--quiet'
+spool 1
+run msfilter -uqfgot ./flt
+status_is 0 'several options in one word'
+is "$(find M -type f)" '' 'all of them hold'
 
 #
 # Appended to while it runs, and cut off
