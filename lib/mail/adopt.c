@@ -8,28 +8,28 @@
 #include "crew/wire.h"
 
 struct old {
-	int64_t	 date;
+	int64_t date;
 	uint64_t msgid, bytes;
 	uint32_t uid;
-	bool	 claimed, digest;
+	bool claimed, digest;
 	unsigned char sha256[32];
 };
 
 struct row {
-	int64_t	 date;
+	int64_t date;
 	uint64_t msgid;
 	uint32_t uid, olduid;
-	bool	 paired;
+	bool paired;
 };
 
 struct adopt {
-	struct old *old;	/* by date, msgid, uid once ready */
-	size_t	 nold, capold;
-	struct row *row;	/* by uid once ready */
-	size_t	 nrow, caprow;
-	size_t	*bysha;		/* indices of old ones with a digest, by digest, date, uid */
-	size_t	 nsha;
-	size_t	 unclaimed, unpaired;
+	struct old *old; /* by date, msgid, uid once ready */
+	size_t nold, capold;
+	struct row *row; /* by uid once ready */
+	size_t nrow, caprow;
+	size_t *bysha; /* indices of old ones with a digest, by digest, date, uid */
+	size_t nsha;
+	size_t unclaimed, unpaired;
 };
 
 struct adopt *
@@ -203,9 +203,13 @@ pair_all(struct adopt *a)
 			j++;
 			continue;
 		}
-		for (nold = 1; i + nold < a->nold && key_cmp(o->date, o->msgid, o[nold].date, o[nold].msgid) == 0; nold++)
+		for (nold = 1;
+		     i + nold < a->nold && key_cmp(o->date, o->msgid, o[nold].date, o[nold].msgid) == 0;
+		     nold++)
 			;
-		for (nrow = 1; j + nrow < a->nrow && key_cmp(r->date, r->msgid, r[nrow].date, r[nrow].msgid) == 0; nrow++)
+		for (nrow = 1;
+		     j + nrow < a->nrow && key_cmp(r->date, r->msgid, r[nrow].date, r[nrow].msgid) == 0;
+		     nrow++)
 			;
 		pair_key(a, o, nold, r, nrow);
 		i += nold;
@@ -327,7 +331,8 @@ by_key(struct adopt *a, const struct row *r)
 }
 
 int
-adopt_by_digest(struct adopt *a, uint32_t uid, const unsigned char sha256[32], uint64_t bytes, uint32_t *olduid)
+adopt_by_digest(struct adopt *a, uint32_t uid, const unsigned char sha256[32], uint64_t bytes,
+    uint32_t *olduid)
 {
 	struct row *r = row_find(a, uid);
 	struct old *o = by_content(a, r != NULL ? r->date : DATE_NONE, sha256, bytes);

@@ -30,29 +30,29 @@
 struct adopt;
 
 struct adopt *adopt_begin(void);
-void	adopt_free(struct adopt *);	/* NULL is allowed */
+void adopt_free(struct adopt *); /* NULL is allowed */
 
 /* A row that nobody has claimed yet; copied. */
-void	adopt_old(struct adopt *, const struct state_msg *);
+void adopt_old(struct adopt *, const struct state_msg *);
 /* A listed message; date may be DATE_NONE, msgid 0 (no Message-ID). */
-void	adopt_row(struct adopt *, uint32_t uid, int64_t date, uint64_t msgid);
+void adopt_row(struct adopt *, uint32_t uid, int64_t date, uint64_t msgid);
 /* Pairs.  Nothing above this line may be called afterwards. */
-void	adopt_ready(struct adopt *);
+void adopt_ready(struct adopt *);
 
-/* Pairs made so far (by adopt_ready), in order of the new UID; the callback returns 0, or -1 to stop (returned). */
-int	adopt_each(const struct adopt *, int (*cb)(uint32_t olduid, uint32_t uid, int64_t date, void *), void *);
+/* The pairs that adopt_ready made, by new UID; the callback returns 0, or -1 to stop (which is returned). */
+int adopt_each(const struct adopt *, int (*cb)(uint32_t olduid, uint32_t uid, int64_t date, void *), void *);
 /* Listed messages that found no partner and are to be fetched. */
-size_t	adopt_unpaired(const struct adopt *);
+size_t adopt_unpaired(const struct adopt *);
 /* Old rows that nobody has claimed yet: with 0, what is new is new. */
-size_t	adopt_unclaimed(const struct adopt *);
+size_t adopt_unclaimed(const struct adopt *);
 /*
  * The body of uid has this digest and size.  1: it is an old one, *olduid, which
  * is used up now; 0: it is new.  uid need not have been listed (date DATE_NONE
  * and msgid 0 then).
  */
-int	adopt_by_digest(struct adopt *, uint32_t uid, const unsigned char sha256[32], uint64_t bytes,
-	    uint32_t *olduid);
+int adopt_by_digest(struct adopt *, uint32_t uid, const unsigned char sha256[32], uint64_t bytes,
+    uint32_t *olduid);
 /* The transaction that held the result of adopt_by_digest was rolled back: the old row is free again. */
-void	adopt_undo(struct adopt *, uint32_t olduid);
+void adopt_undo(struct adopt *, uint32_t olduid);
 
 #endif

@@ -22,8 +22,8 @@
 #include "base/file.h"
 #include "mail/maildir_int.h"
 
-#define LOCK	".mstools.lock"
-#define ID	".mstools.id"
+#define LOCK ".mstools.lock"
+#define ID ".mstools.id"
 
 const char *const maildir_part[2] = { "new", "cur" };
 static const char *const parts[] = { "tmp", "new", "cur" };
@@ -71,7 +71,8 @@ parts_there(const struct maildir *md, struct err *err)
 			return maildir_fail(md, errno, "cannot look at", parts[i], err);
 		}
 		if (!S_ISDIR(sb.st_mode))
-			return err_set(err, ERR_CREATE, STAGE_FILE, md->path, "is no Maildir: %s is no directory", parts[i]);
+			return err_set(err, ERR_CREATE, STAGE_FILE, md->path,
+			    "is no Maildir: %s is no directory", parts[i]);
 		there |= 1 << i;
 	}
 	return there;
@@ -109,7 +110,8 @@ may_be_made(const struct maildir *md, int there, struct err *err)
 	errno = 0;
 	if ((there & (there - 1)) == 0)
 		while (rc == 0 && (errno = 0, e = readdir(d)) != NULL)
-			if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && !belongs(e->d_name, there))
+			if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+			    !belongs(e->d_name, there))
 				rc = err_set(err, ERR_CREATE, STAGE_FILE, md->path,
 				    "is not empty and no Maildir (there is no tmp, new, cur)");
 	if (rc == 0 && errno != 0)
@@ -163,11 +165,13 @@ open_root(struct maildir *md, int flags, struct err *err)
 		if (errno == ENOTDIR)
 			return err_set(err, ERR_CREATE, STAGE_FILE, md->path, "is no directory");
 		if (errno != ENOENT || made)
-			return err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, md->path, "cannot open the Maildir");
+			return err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, md->path,
+			    "cannot open the Maildir");
 		if (!(flags & MAILDIR_CREATE))
 			return err_set(err, ERR_NOENT, STAGE_FILE, md->path, "there is no such Maildir");
 		if (mkdir(md->path, 0700) == -1 && errno != EEXIST)
-			return err_sys(err, errno == ENOENT || errno == ENOTDIR ? ERR_CREATE : err_kind_of_errno(errno),
+			return err_sys(err,
+			    errno == ENOENT || errno == ENOTDIR ? ERR_CREATE : err_kind_of_errno(errno),
 			    STAGE_FILE, errno, md->path, "cannot create the Maildir");
 		made = true;
 	}
@@ -182,7 +186,8 @@ open_parts(struct maildir *md, int flags, struct err *err)
 		return -1;
 	if (there != 7) {
 		if (!(flags & MAILDIR_CREATE))
-			return err_set(err, ERR_CREATE, STAGE_FILE, md->path, "is no Maildir: it lacks tmp, new or cur");
+			return err_set(err, ERR_CREATE, STAGE_FILE, md->path,
+			    "is no Maildir: it lacks tmp, new or cur");
 		if (may_be_made(md, there, err) == -1 || make_parts(md, err) == -1)
 			return -1;
 	}
@@ -290,8 +295,10 @@ lock_held(const struct maildir *md, int64_t *since, struct err *err)
 		*since = start;
 	iso_time(when, start);
 	if (pid == 0)
-		return err_set(err, ERR_AGAIN, STAGE_FILE, md->path, "another run has this Maildir, since %s", when);
-	return err_set(err, ERR_AGAIN, STAGE_FILE, md->path, "another run (process %d) has this Maildir, since %s", pid, when);
+		return err_set(err, ERR_AGAIN, STAGE_FILE, md->path, "another run has this Maildir, since %s",
+		    when);
+	return err_set(err, ERR_AGAIN, STAGE_FILE, md->path,
+	    "another run (process %d) has this Maildir, since %s", pid, when);
 }
 
 int
@@ -325,13 +332,14 @@ maildir_id_read(struct maildir *md, char id[33], struct err *err)
 
 	id[0] = '\0';
 	if (rc == -1)
-		return err_sys(err, errno == ELOOP || errno == EINVAL ? ERR_CONFIG : err_kind_of_errno(errno), STAGE_FILE,
-		    errno, md->path, "cannot read %s", ID);
+		return err_sys(err, errno == ELOOP || errno == EINVAL ? ERR_CONFIG : err_kind_of_errno(errno),
+		    STAGE_FILE, errno, md->path, "cannot read %s", ID);
 	if (rc == 0)
 		return 0;
 	if (strlen(buf) != 33 || buf[32] != '\n' || unhex(raw, buf, sizeof raw) == -1)
 		return err_set(err, ERR_CONFIG, STAGE_FILE, md->path,
-		    "%s does not hold an id: choose --rebuild (the files are there) or --baseline (they were consumed)", ID);
+		    "%s does not hold an id: choose --rebuild (the files are there) or --baseline (they were consumed)",
+		    ID);
 	memcpy(id, buf, 32);
 	id[32] = '\0';
 	return 1;

@@ -27,8 +27,8 @@ open_list(int dir)
 
 struct walk {
 	struct maildir *md;
-	int	(*cb)(const char *, const char *, const struct maildir_name *, void *);
-	void	*arg;
+	int (*cb)(const char *, const char *, const struct maildir_name *, void *);
+	void *arg;
 	struct err *err;
 };
 
@@ -48,7 +48,8 @@ walk_part(struct walk *w, int dir, const char *subdir, const char *part)
 		if (maildir_name_parse(e->d_name, &name) == -1)
 			continue;
 		str_clear(&path);
-		str_addf(&path, "%s/%s%s%s/%s", w->md->path, subdir, *subdir == '\0' ? "" : "/", part, e->d_name);
+		str_addf(&path, "%s/%s%s%s/%s", w->md->path, subdir, *subdir == '\0' ? "" : "/", part,
+		    e->d_name);
 		rc = w->cb(subdir, path.s, &name, w->arg);
 	}
 	if (rc == 0 && errno != 0)
@@ -67,7 +68,7 @@ walk_box(struct walk *w, int root, const char *subdir)
 	for (i = 0; i < 2 && rc == 0; i++) {
 		fd = maildir_opendir(root, maildir_part[i]);
 		if (fd == -1 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
-			continue;	/* a subfolder that is no Maildir */
+			continue; /* a subfolder that is no Maildir */
 		if (fd == -1)
 			return maildir_fail(w->md, errno, "cannot open", maildir_part[i], w->err);
 		rc = walk_part(w, fd, subdir, maildir_part[i]);
@@ -108,7 +109,7 @@ walk_all(struct walk *w)
 	for (i = 0; i < subs.n && rc == 0; i++) {
 		fd = maildir_opendir(w->md->fd, subs.v[i]);
 		if (fd == -1)
-			continue;	/* a file, a link, or gone since */
+			continue; /* a file, a link, or gone since */
 		rc = walk_box(w, fd, subs.v[i]);
 		close(fd);
 	}
@@ -117,8 +118,8 @@ walk_all(struct walk *w)
 }
 
 int
-maildir_each(struct maildir *md, int (*cb)(const char *, const char *, const struct maildir_name *, void *), void *arg,
-    struct err *err)
+maildir_each(struct maildir *md, int (*cb)(const char *, const char *, const struct maildir_name *, void *),
+    void *arg, struct err *err)
 {
 	struct walk w = { md, cb, arg, err };
 
@@ -247,7 +248,8 @@ is_there(int dir, const char *name)
 static const char *
 find_common(int cur, const char *name, char full[512])
 {
-	static const char *const info[] = { "", ":2,", ":2,S", ":2,RS", ":2,FS", ":2,FRS", ":2,ST", ":2,T", ":2,F", ":2,R" };
+	static const char *const info[] = { "", ":2,", ":2,S", ":2,RS", ":2,FS", ":2,FRS", ":2,ST", ":2,T",
+		":2,F", ":2,R" };
 	size_t i;
 
 	for (i = 0; i < sizeof info / sizeof *info; i++) {

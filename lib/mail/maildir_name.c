@@ -11,8 +11,8 @@
 #include "crew/wire.h"
 #include "mail/maildir.h"
 
-#define HOST_MAX	150	/* bytes of the host in a name: all of it stays under 255 */
-#define DIR_MAX		255
+#define HOST_MAX 150 /* bytes of the host in a name: all of it stays under 255 */
+#define DIR_MAX 255
 
 /* ASCII, whatever the locale. */
 static char
@@ -32,7 +32,7 @@ maildir_folder_hash(char out[17], const char *user, const char *folder)
 	str_addc(&s, '\0');
 	str_adds(&s, folder);
 	if (EVP_Digest(s.s, s.len, digest, NULL, EVP_sha256(), NULL) != 1)
-		util_no_memory();	/* the only way it can fail */
+		util_no_memory(); /* the only way it can fail */
 	hex(out, digest, 8);
 	str_release(&s);
 }
@@ -57,14 +57,18 @@ maildir_name(char dst[400], const struct maildir_name *n)
 
 	host_part(host, n->host);
 	snprintf(dst, 400, "%lld.V%luU%luF%s.%s,S=%llu", n->date < 0 ? 0LL : (long long)n->date,
-	    (unsigned long)n->uidvalidity, (unsigned long)n->uid, n->folder, host, (unsigned long long)n->bytes);
+	    (unsigned long)n->uidvalidity, (unsigned long)n->uid, n->folder, host,
+	    (unsigned long long)n->bytes);
 }
 
-static const struct { char letter; uint32_t flag; } info_flags[] = {
+static const struct {
+	char letter;
+	uint32_t flag;
+} info_flags[] = {
 	/* In the order of the letters, as maildir(5) wants it. */
 	{ 'D', MF_DRAFT }, { 'F', MF_FLAGGED }, { 'R', MF_ANSWERED }, { 'S', MF_SEEN }, { 'T', MF_DELETED }
 };
-#define NINFO	(sizeof info_flags / sizeof *info_flags)
+#define NINFO (sizeof info_flags / sizeof *info_flags)
 
 void
 maildir_info(char out[16], uint32_t flags)

@@ -17,8 +17,8 @@
 #include "base/file.h"
 #include "mail/maildir_int.h"
 
-#define STAGE		"mstools"
-#define BOXES_MAX	64	/* subfolders whose descriptors are kept */
+#define STAGE "mstools"
+#define BOXES_MAX 64 /* subfolders whose descriptors are kept */
 
 /* ---- the stage ---- */
 
@@ -41,7 +41,8 @@ maildir_stage_open(struct maildir *md, struct err *err)
 		return maildir_fail(md, errno, "cannot create", "tmp/" STAGE, err);
 	md->stage = maildir_opendir(md->tmp, STAGE);
 	if (md->stage == -1)
-		return err_sys(err, errno == ENOTDIR || errno == ELOOP ? ERR_CREATE : err_kind_of_errno(errno), STAGE_FILE,
+		return err_sys(err,
+		    errno == ENOTDIR || errno == ELOOP ? ERR_CREATE : err_kind_of_errno(errno), STAGE_FILE,
 		    errno, md->path, "cannot open tmp/" STAGE);
 	if (fstat(md->stage, &sb) == -1 || sb.st_uid != geteuid() || (sb.st_mode & 022) != 0) {
 		close(md->stage);
@@ -177,7 +178,8 @@ sub_open(const struct maildir *md, const char *subdir, bool create, int fd[2])
 	dir = maildir_opendir(md->fd, subdir);
 	if (dir == -1 || (create && sub_make(md, dir) == -1))
 		goto fail;
-	if ((fd[BOX_NEW] = maildir_opendir(dir, "new")) == -1 || (fd[BOX_CUR] = maildir_opendir(dir, "cur")) == -1)
+	if ((fd[BOX_NEW] = maildir_opendir(dir, "new")) == -1 ||
+	    (fd[BOX_CUR] = maildir_opendir(dir, "cur")) == -1)
 		goto fail;
 	close(dir);
 	return 0;
@@ -201,7 +203,8 @@ box_open(const struct maildir *md, struct mbox *b, bool create, struct err *err)
 			return 0;
 		if (errno == ENOENT && !create)
 			return -1;
-		return err_sys(err, errno == ENOTDIR || errno == ELOOP ? ERR_CREATE : err_kind_of_errno(errno), STAGE_FILE,
+		return err_sys(err,
+		    errno == ENOTDIR || errno == ELOOP ? ERR_CREATE : err_kind_of_errno(errno), STAGE_FILE,
 		    errno, md->path, "cannot %s the subfolder %s", create ? "make" : "open", b->subdir);
 	}
 	for (i = 0; i < 2; i++) {
@@ -346,7 +349,8 @@ place_existing(struct maildir *md, const char *src, int dir, const char *dst, st
 		return PLACED_ALREADY;
 	case 0:
 		return err_set(err, ERR_INTERNAL, STAGE_FILE, md->path,
-		    "there is another file by the name of %s; the new one stays in tmp/" STAGE "/%s", dst, src);
+		    "there is another file by the name of %s; the new one stays in tmp/" STAGE "/%s", dst,
+		    src);
 	default:
 		return maildir_fail(md, errno, "cannot compare with", dst, err);
 	}

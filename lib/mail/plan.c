@@ -5,10 +5,10 @@
 #include "base/util.h"
 #include "mail/plan_int.h"
 
-#define SKIP_SPAN	512		/* left-out messages in one range */
-#define ROWS_SQUEEZE	(1U << 20)	/* a server that repeats itself gets no memory for it from here on */
-#define WORTH_MESSAGES	500		/* what a further connection must have to do */
-#define WORTH_BYTES	(16U << 20)
+#define SKIP_SPAN 512		/* left-out messages in one range */
+#define ROWS_SQUEEZE (1U << 20) /* a server that repeats itself gets no memory for it from here on */
+#define WORTH_MESSAGES 500	/* what a further connection must have to do */
+#define WORTH_BYTES (16U << 20)
 
 void
 plan_grow(void *pv, size_t n, size_t *cap, size_t size)
@@ -186,8 +186,10 @@ entry_add(struct plan *p, uint32_t uid, int64_t date, uint64_t size)
 	if (p->n == p->cap && p->n >= ROWS_SQUEEZE)
 		p->n = entries_unique(p->entry, p->n);
 	plan_grow(&p->entry, p->n, &p->cap, sizeof *p->entry);
-	p->entry[p->n++] = (struct entry){ .uid = uid, .date = date,
-	    .size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size, .limit = LIMITS };
+	p->entry[p->n++] = (struct entry){ .uid = uid,
+		.date = date,
+		.size = size > UINT32_MAX ? UINT32_MAX : (uint32_t)size,
+		.limit = LIMITS };
 }
 
 void
@@ -236,13 +238,13 @@ entry_old_limit(const struct plan *p, uint32_t uid)
 		if (p->given.v[i].lo <= uid && uid <= p->given.v[i].hi &&
 		    plan_skip_wakes(&p->given.v[i], &p->par))
 			return p->given.v[i].limit;
-	return LIMIT_SIZE;	/* cannot be: only such ranges are looked at */
+	return LIMIT_SIZE; /* cannot be: only such ranges are looked at */
 }
 
 /* The range of each limit that grows, while plan_ready walks up. */
 struct growing {
 	struct {
-		size_t	 i;		/* in fresh */
+		size_t i; /* in fresh */
 		unsigned n;
 		const struct wire_range *look;
 	} of[LIMITS];
@@ -275,8 +277,7 @@ entry_fits(struct plan *p, const struct entry *e)
 		return false;
 	if (p->par.max != 0 && p->total >= p->par.max)
 		return false;
-	return p->par.max_bytes == 0 || p->total == 0 ||
-	    p->total_bytes + e->size <= p->par.max_bytes;
+	return p->par.max_bytes == 0 || p->total == 0 || p->total_bytes + e->size <= p->par.max_bytes;
 }
 
 static void
@@ -304,7 +305,7 @@ entries_decide(struct plan *p)
 	struct growing g = { 0 };
 	const struct wire_range *look, *lastlook = NULL;
 	enum state_limit limit;
-	bool joined, dropped = true;	/* dropped: a message since the last chosen one */
+	bool joined, dropped = true; /* dropped: a message since the last chosen one */
 	size_t i, kept = 0, ik = 0, ip = 0;
 	struct entry e;
 

@@ -253,7 +253,7 @@ retry_back(struct plan *p, const struct batch *b, bool suspect)
 		p->nextretry = b->first;
 }
 
-/* The group of b, of which one is bad: the messages of a former group that were not in b are not suspected any more. */
+/* The group of b, of which one is bad; what of its former group was not in b is no longer suspected. */
 static struct group *
 group_narrow(struct plan *p, const struct batch *b)
 {

@@ -10,10 +10,10 @@
 
 #include "mail/plan_int.h"
 
-#define FIRST_MESSAGES	8
-#define FIRST_BYTES	(256U << 10)
-#define LAST_MESSAGES	4	/* the smallest at the end */
-#define STEP_MAX	5	/* FIRST_BYTES << STEP_MAX is PLAN_BATCH_BYTES */
+#define FIRST_MESSAGES 8
+#define FIRST_BYTES (256U << 10)
+#define LAST_MESSAGES 4 /* the smallest at the end */
+#define STEP_MAX 5	/* FIRST_BYTES << STEP_MAX is PLAN_BATCH_BYTES */
 
 void
 plan_workers(struct plan *p, unsigned n)
@@ -96,9 +96,9 @@ plan_pack(struct wire_range *r, const uint32_t *uids, size_t n)
 struct making {
 	struct batch b;
 	struct plan_batch *out;
-	size_t	 text;		/* of the ranges but the last */
-	size_t	 prev;		/* index of the entry added last */
-	enum entry_state from;	/* takes entries in this state */
+	size_t text;	       /* of the ranges but the last */
+	size_t prev;	       /* index of the entry added last */
+	enum entry_state from; /* takes entries in this state */
 };
 
 /* Adds entry i; false (and nothing added) when the command line has no room for it. */

@@ -23,8 +23,7 @@ plan_skip_wakes(const struct state_skip *s, const struct plan_params *par)
 	case LIMIT_BEFORE:
 		return par->before == INT64_MAX || par->before > s->value;
 	case LIMIT_SIZE:
-		return par->max_size == 0 ||
-		    (s->value <= 0 || par->max_size >= (uint64_t)s->value);
+		return par->max_size == 0 || (s->value <= 0 || par->max_size >= (uint64_t)s->value);
 	case LIMITS:
 		break;
 	}

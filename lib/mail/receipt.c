@@ -13,7 +13,10 @@ utf8_len(const unsigned char *s, size_t n)
 
 	if (s[0] < 0x80)
 		return 1;
-	len = s[0] >= 0xc2 && s[0] <= 0xdf ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4 : 0;
+	len = s[0] >= 0xc2 && s[0] <= 0xdf ? 2
+	    : (s[0] & 0xf0) == 0xe0	   ? 3
+	    : s[0] >= 0xf0 && s[0] <= 0xf4 ? 4
+					   : 0;
 	if (len == 0 || len > n)
 		return 0;
 	for (i = 1; i < len; i++)
@@ -86,7 +89,7 @@ json_add(struct str *out, const char *text)
 		len = utf8_len(s, n);
 		if (len == 0) {
 			len = 1;
-			str_add(out, "\xef\xbf\xbd", 3);	/* U+FFFD */
+			str_add(out, "\xef\xbf\xbd", 3); /* U+FFFD */
 		} else if (*s == '"' || *s == '\\') {
 			str_addc(out, '\\');
 			str_addc(out, (char)*s);
@@ -107,8 +110,8 @@ format_tsv(struct str *out, const struct receipt *r, const char *date, const cha
 	tsv_add(out, r->user);
 	str_addc(out, '\t');
 	tsv_add(out, r->folder);
-	str_addf(out, "\t%lu\t%lu\t%s\t%llu\t%s\t", (unsigned long)r->uidvalidity, (unsigned long)r->uid, date,
-	    (unsigned long long)r->bytes, sha);
+	str_addf(out, "\t%lu\t%lu\t%s\t%llu\t%s\t", (unsigned long)r->uidvalidity, (unsigned long)r->uid,
+	    date, (unsigned long long)r->bytes, sha);
 	tsv_add(out, r->path);
 	str_addc(out, '\n');
 }
@@ -120,7 +123,8 @@ format_json(struct str *out, const struct receipt *r, const char *date, const ch
 	json_add(out, r->user);
 	str_adds(out, ",\"folder\":");
 	json_add(out, r->folder);
-	str_addf(out, ",\"uidvalidity\":%lu,\"uid\":%lu,\"date\":", (unsigned long)r->uidvalidity, (unsigned long)r->uid);
+	str_addf(out, ",\"uidvalidity\":%lu,\"uid\":%lu,\"date\":", (unsigned long)r->uidvalidity,
+	    (unsigned long)r->uid);
 	if (strcmp(date, "-") == 0)
 		str_adds(out, "null");
 	else

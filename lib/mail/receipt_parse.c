@@ -12,7 +12,7 @@
 
 #include "mail/receipt.h"
 
-#define COLUMNS	5	/* user folder uidvalidity uid date */
+#define COLUMNS 5 /* user folder uidvalidity uid date */
 
 static int
 bad(struct err *err, const char *why)
@@ -25,7 +25,10 @@ bad(struct err *err, const char *why)
 static int
 hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9' ? c - '0'
+	    : c >= 'a' && c <= 'f'  ? c - 'a' + 10
+	    : c >= 'A' && c <= 'F'  ? c - 'A' + 10
+				    : -1;
 }
 
 /* Takes the escapes of tsv_add out of s, in place.  -1: a broken one, or one that stands for NUL. */
@@ -159,7 +162,7 @@ static int
 parse_object(const json_t *o, char *line, struct receipt_line *r, struct err *err)
 {
 	const json_t *user = json_object_get(o, "user"), *folder = json_object_get(o, "folder"),
-	    *date = json_object_get(o, "date");
+		     *date = json_object_get(o, "date");
 	size_t nuser = json_string_length(user), nfolder = json_string_length(folder);
 
 	if (nuser == 0 || nfolder == 0)
@@ -169,8 +172,8 @@ parse_object(const json_t *o, char *line, struct receipt_line *r, struct err *er
 	if (json_number(o, "uid", &r->uid) == -1)
 		return bad(err, "no uid");
 	r->has_date = json_is_string(date) && strcmp(json_string_value(date), "-") != 0;
-	if (r->has_date ? date_parse(json_string_value(date), &r->date) == -1 :
-	    date != NULL && !json_is_null(date) && !json_is_string(date))
+	if (r->has_date ? date_parse(json_string_value(date), &r->date) == -1
+			: date != NULL && !json_is_null(date) && !json_is_string(date))
 		return bad(err, "no date");
 	/* Both fit: in the line they had quotes around them, and no character is longer than its escape. */
 	memcpy(line, json_string_value(user), nuser + 1);

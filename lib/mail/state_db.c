@@ -12,7 +12,7 @@
 #include "base/util.h"
 #include "mail/state_int.h"
 
-#define CHECKPOINT_PAGES 1000	/* 4 MB of log */
+#define CHECKPOINT_PAGES 1000 /* 4 MB of log */
 
 static enum err_kind
 kind_of(int rc, int sys)
@@ -46,7 +46,7 @@ hint_of(int rc)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return "; the state is damaged: keep a copy, then choose --rebuild (the files are there) "
-		    "or --baseline (they were consumed)";
+		       "or --baseline (they were consumed)";
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return "; another program has the state open";
@@ -70,7 +70,7 @@ state_err(struct state *st, int rc, const char *what, struct err *err)
 	case SQLITE_FULL:
 		break;
 	default:
-		sys = 0;	/* it is of some earlier call */
+		sys = 0; /* it is of some earlier call */
 	}
 	if (st->open)
 		st->spoilt = true;
@@ -113,7 +113,8 @@ state_stmt(struct state *st, enum state_sql i, struct err *err)
 	if (state_usable(st, err) == -1)
 		return NULL;
 	if (st->stmt[i] == NULL) {
-		rc = sqlite3_prepare_v3(st->db, state_sql(i), -1, SQLITE_PREPARE_PERSISTENT, &st->stmt[i], NULL);
+		rc = sqlite3_prepare_v3(st->db, state_sql(i), -1, SQLITE_PREPARE_PERSISTENT, &st->stmt[i],
+		    NULL);
 		if (rc != SQLITE_OK) {
 			state_err(st, rc, "cannot use the state", err);
 			return NULL;
@@ -132,7 +133,8 @@ state_step(struct state *st, sqlite3_stmt *s, struct err *err)
 	if (rc == SQLITE_ROW)
 		return 1;
 	if (rc != SQLITE_DONE)
-		state_err(st, rc, sqlite3_stmt_readonly(s) ? "cannot read the state" : "cannot write the state", err);
+		state_err(st, rc,
+		    sqlite3_stmt_readonly(s) ? "cannot read the state" : "cannot write the state", err);
 	sqlite3_reset(s);
 	return rc == SQLITE_DONE ? 0 : -1;
 }
@@ -157,7 +159,7 @@ state_text(sqlite3_stmt *s, int column)
 {
 	const unsigned char *text = sqlite3_column_text(s, column);
 
-	if (text == NULL)	/* no such column is NULL by the schema */
+	if (text == NULL) /* no such column is NULL by the schema */
 		util_no_memory();
 	return (const char *)text;
 }
@@ -174,7 +176,8 @@ state_begin(struct state *st, struct err *err)
 	if (st->open)
 		return err_set(err, ERR_INTERNAL, STAGE_FILE, st->path, "a transaction is open already");
 	if (st->sick)
-		return err_set(err, ERR_IO, STAGE_FILE, st->path, "the log of the state could not be written back");
+		return err_set(err, ERR_IO, STAGE_FILE, st->path,
+		    "the log of the state could not be written back");
 	s = state_stmt(st, SQL_BEGIN, err);
 	if (s == NULL || state_exec(st, s, err) == -1)
 		return -1;
@@ -236,8 +239,8 @@ state_commit(struct state *st, struct err *err)
 	int rc;
 
 	if (!st->open || st->spoilt || sqlite3_get_autocommit(st->db) != 0) {
-		err_set(err, ERR_INTERNAL, STAGE_FILE, st->path, st->open ? "the transaction has failed already" :
-		    "no transaction is open");
+		err_set(err, ERR_INTERNAL, STAGE_FILE, st->path,
+		    st->open ? "the transaction has failed already" : "no transaction is open");
 		state_rollback(st);
 		return STATE_FAILED;
 	}

@@ -142,8 +142,8 @@ state_gen_find(struct state *st, const char *user, const char *host, const char 
 }
 
 int
-state_gen_exact(struct state *st, const char *user, const char *host, const char *folder, uint32_t uidvalidity,
-    struct state_gen *g, struct err *err)
+state_gen_exact(struct state *st, const char *user, const char *host, const char *folder,
+    uint32_t uidvalidity, struct state_gen *g, struct err *err)
 {
 	return gen_find(st, SQL_GEN_EXACT, user, host, folder, uidvalidity, g, err);
 }
@@ -174,8 +174,8 @@ state_gen_new(struct state *st, const char *user, const char *host, const char *
 
 	if (state_auto_begin(st, &mine, err) == -1)
 		return -1;
-	if (mailbox_make(st, user, host, &mailbox, err) == -1 || folder_make(st, mailbox, folder, &id, err) == -1 ||
-	    gen_add(st, id, uidvalidity, g, err) == -1)
+	if (mailbox_make(st, user, host, &mailbox, err) == -1 ||
+	    folder_make(st, mailbox, folder, &id, err) == -1 || gen_add(st, id, uidvalidity, g, err) == -1)
 		rc = -1;
 	return state_auto_end(st, mine, rc, err);
 }
@@ -191,9 +191,11 @@ state_gen_each(struct state *st, const char *user, const char *host,
 
 	if (state_mailbox(st, user, host, &mailbox, err) == -1)
 		return -1;
-	s = state_prepare(st, "SELECT f.name, " GEN_COLUMNS " FROM folder f JOIN generation g ON g.folder = f.id "
+	s = state_prepare(st,
+	    "SELECT f.name, " GEN_COLUMNS " FROM folder f JOIN generation g ON g.folder = f.id "
 	    "WHERE f.mailbox = ?1 AND g.seq = (SELECT max(seq) FROM generation h WHERE h.folder = f.id) "
-	    "ORDER BY +f.name", err);
+	    "ORDER BY +f.name",
+	    err);
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, mailbox);
@@ -207,22 +209,24 @@ state_gen_each(struct state *st, const char *user, const char *host,
 }
 
 int
-state_gen_every(struct state *st, int (*cb)(const char *, const char *, const char *, const struct state_gen *, void *),
-    void *arg, struct err *err)
+state_gen_every(struct state *st,
+    int (*cb)(const char *, const char *, const char *, const struct state_gen *, void *), void *arg,
+    struct err *err)
 {
 	struct state_gen g;
 	sqlite3_stmt *s;
 	int rc;
 
-	s = state_prepare(st, "SELECT b.user, b.host, f.name, " GEN_COLUMNS " FROM mailbox b "
+	s = state_prepare(st,
+	    "SELECT b.user, b.host, f.name, " GEN_COLUMNS " FROM mailbox b "
 	    "JOIN folder f ON f.mailbox = b.id JOIN generation g ON g.folder = f.id "
-	    "ORDER BY +b.user, +b.host, +f.name, +g.seq", err);
+	    "ORDER BY +b.user, +b.host, +f.name, +g.seq",
+	    err);
 	if (s == NULL)
 		return -1;
 	while ((rc = state_step(st, s, err)) == 1) {
 		gen_read(s, 3, &g);
-		if ((rc = cb(state_text(s, 0), state_text(s, 1),
-		    state_text(s, 2), &g, arg)) != 0)
+		if ((rc = cb(state_text(s, 0), state_text(s, 1), state_text(s, 2), &g, arg)) != 0)
 			break;
 	}
 	sqlite3_finalize(s);
@@ -230,8 +234,8 @@ state_gen_every(struct state *st, int (*cb)(const char *, const char *, const ch
 }
 
 int
-state_name_each(struct state *st, const char *user, const char *host, int (*cb)(int64_t, const char *, void *),
-    void *arg, struct err *err)
+state_name_each(struct state *st, const char *user, const char *host,
+    int (*cb)(int64_t, const char *, void *), void *arg, struct err *err)
 {
 	sqlite3_stmt *s;
 	int64_t mailbox;
@@ -239,8 +243,10 @@ state_name_each(struct state *st, const char *user, const char *host, int (*cb)(
 
 	if (state_mailbox(st, user, host, &mailbox, err) == -1)
 		return -1;
-	s = state_prepare(st, "SELECT id, name FROM folder WHERE mailbox = ?1 UNION "
-	    "SELECT folder, name FROM former WHERE mailbox = ?1 ORDER BY 1, 2", err);
+	s = state_prepare(st,
+	    "SELECT id, name FROM folder WHERE mailbox = ?1 UNION "
+	    "SELECT folder, name FROM former WHERE mailbox = ?1 ORDER BY 1, 2",
+	    err);
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, mailbox);
@@ -392,7 +398,8 @@ state_baseline(struct state *st, int64_t gen, uint32_t uidnext, struct err *err)
 
 	if (state_auto_begin(st, &mine, err) == -1)
 		return -1;
-	if (exec_ids(st, SQL_SKIP_DROP, gen, 0, err) == -1 || exec_ids(st, SQL_POISON_DROP, gen, 0, err) == -1 ||
+	if (exec_ids(st, SQL_SKIP_DROP, gen, 0, err) == -1 ||
+	    exec_ids(st, SQL_POISON_DROP, gen, 0, err) == -1 ||
 	    state_settle(st, gen, uidnext, uidnext, err) == -1)
 		rc = -1;
 	return state_auto_end(st, mine, rc, err);
@@ -401,9 +408,8 @@ state_baseline(struct state *st, int64_t gen, uint32_t uidnext, struct err *err)
 int
 state_gen_drop(struct state *st, int64_t gen, struct err *err)
 {
-	static const enum state_sql drop[] = {
-		SQL_MSG_DROP, SQL_OWED_DROP, SQL_SKIP_DROP, SQL_POISON_DROP, SQL_GEN_UNADOPT, SQL_GEN_DELETE
-	};
+	static const enum state_sql drop[] = { SQL_MSG_DROP, SQL_OWED_DROP, SQL_SKIP_DROP, SQL_POISON_DROP,
+		SQL_GEN_UNADOPT, SQL_GEN_DELETE };
 	bool mine;
 	size_t i;
 	int rc = 0;

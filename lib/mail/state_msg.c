@@ -4,9 +4,9 @@
 #include "mail/state_int.h"
 
 /* marks: how in bits 0…2, claimed in bit 3, flags above. */
-#define MARK_HOW	7
-#define MARK_CLAIMED	8
-#define MARK_FLAGS	4	/* shift */
+#define MARK_HOW 7
+#define MARK_CLAIMED 8
+#define MARK_FLAGS 4 /* shift */
 
 static int64_t
 marks_of(const struct state_msg *m)
@@ -76,7 +76,8 @@ state_msg_find(struct state *st, int64_t gen, uint32_t uid, struct state_msg *m,
 
 /* Calls cb for each row of s. */
 static int
-msg_loop(struct state *st, sqlite3_stmt *s, int (*cb)(const struct state_msg *, void *), void *arg, struct err *err)
+msg_loop(struct state *st, sqlite3_stmt *s, int (*cb)(const struct state_msg *, void *), void *arg,
+    struct err *err)
 {
 	struct state_msg m;
 	int rc;
@@ -91,11 +92,13 @@ msg_loop(struct state *st, sqlite3_stmt *s, int (*cb)(const struct state_msg *, 
 }
 
 int
-state_msg_each(struct state *st, int64_t gen, uint32_t lo, uint32_t hi, int (*cb)(const struct state_msg *, void *),
-    void *arg, struct err *err)
+state_msg_each(struct state *st, int64_t gen, uint32_t lo, uint32_t hi,
+    int (*cb)(const struct state_msg *, void *), void *arg, struct err *err)
 {
-	sqlite3_stmt *s = state_prepare(st, "SELECT " STATE_MSG_COLUMNS " FROM message m "
-	    "WHERE m.gen = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid", err);
+	sqlite3_stmt *s = state_prepare(st,
+	    "SELECT " STATE_MSG_COLUMNS " FROM message m "
+	    "WHERE m.gen = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid",
+	    err);
 
 	if (s == NULL)
 		return -1;
@@ -109,8 +112,10 @@ int
 state_unclaimed_each(struct state *st, int64_t gen, int (*cb)(const struct state_msg *, void *), void *arg,
     struct err *err)
 {
-	sqlite3_stmt *s = state_prepare(st, "SELECT " STATE_MSG_COLUMNS " FROM message m "
-	    "WHERE m.gen = ?1 AND m.marks & ?2 = 0 ORDER BY m.uid", err);
+	sqlite3_stmt *s = state_prepare(st,
+	    "SELECT " STATE_MSG_COLUMNS " FROM message m "
+	    "WHERE m.gen = ?1 AND m.marks & ?2 = 0 ORDER BY m.uid",
+	    err);
 
 	if (s == NULL)
 		return -1;
@@ -190,7 +195,8 @@ state_msg_delete(struct state *st, int64_t gen, uint32_t uid, struct err *err)
 
 	if (state_auto_begin(st, &mine, err) == -1)
 		return -1;
-	if (exec_msg(st, SQL_OWED_DELETE, gen, uid, err) == -1 || exec_msg(st, SQL_MSG_DELETE, gen, uid, err) == -1)
+	if (exec_msg(st, SQL_OWED_DELETE, gen, uid, err) == -1 ||
+	    exec_msg(st, SQL_MSG_DELETE, gen, uid, err) == -1)
 		rc = -1;
 	return state_auto_end(st, mine, rc, err);
 }
@@ -209,13 +215,15 @@ claim(struct state *st, int64_t gen, uint32_t uid, struct err *err)
 		return -1;
 	if (sqlite3_changes(st->db) != 1) {
 		st->spoilt = true;
-		return err_set(err, ERR_INTERNAL, STAGE_FILE, st->path, "message %u cannot be adopted: unknown, or adopted already", uid);
+		return err_set(err, ERR_INTERNAL, STAGE_FILE, st->path,
+		    "message %u cannot be adopted: unknown, or adopted already", uid);
 	}
 	return 0;
 }
 
 static int
-adopt(struct state *st, int64_t oldgen, uint32_t olduid, int64_t gen, uint32_t uid, int64_t date, struct err *err)
+adopt(struct state *st, int64_t oldgen, uint32_t olduid, int64_t gen, uint32_t uid, int64_t date,
+    struct err *err)
 {
 	sqlite3_stmt *s;
 
@@ -244,12 +252,14 @@ state_adopt(struct state *st, int64_t oldgen, uint32_t olduid, int64_t gen, uint
 /* ---- pending and owed ---- */
 
 #define ROW_COLUMNS "b.user, b.host, f.name, g.uidvalidity, o.gen, " STATE_MSG_COLUMNS ", o.slot"
-#define ROW_FROM "FROM owed o JOIN message m ON m.gen = o.gen AND m.uid = o.uid "	\
+#define ROW_FROM \
+	"FROM owed o JOIN message m ON m.gen = o.gen AND m.uid = o.uid " \
 	"JOIN generation g ON g.id = o.gen JOIN folder f ON f.id = g.folder JOIN mailbox b ON b.id = f.mailbox "
 
 /* Sorted by expressions, so that all is read before the first callback, which may write. */
 static int
-row_loop(struct state *st, sqlite3_stmt *s, int (*cb)(const struct state_row *, void *), void *arg, struct err *err)
+row_loop(struct state *st, sqlite3_stmt *s, int (*cb)(const struct state_row *, void *), void *arg,
+    struct err *err)
 {
 	struct state_row row;
 	int rc;
@@ -272,8 +282,8 @@ row_loop(struct state *st, sqlite3_stmt *s, int (*cb)(const struct state_row *, 
 int
 state_pending_each(struct state *st, int (*cb)(const struct state_row *, void *), void *arg, struct err *err)
 {
-	sqlite3_stmt *s = state_prepare(st, "SELECT " ROW_COLUMNS " " ROW_FROM
-	    "WHERE o.grp > ?1 ORDER BY +o.gen, +o.uid", err);
+	sqlite3_stmt *s = state_prepare(st,
+	    "SELECT " ROW_COLUMNS " " ROW_FROM "WHERE o.grp > ?1 ORDER BY +o.gen, +o.uid", err);
 
 	if (s == NULL)
 		return -1;
@@ -282,16 +292,18 @@ state_pending_each(struct state *st, int (*cb)(const struct state_row *, void *)
 }
 
 int
-state_debt_each(struct state *st, const char *user, const char *host, int (*cb)(const struct state_row *, void *),
-    void *arg, struct err *err)
+state_debt_each(struct state *st, const char *user, const char *host,
+    int (*cb)(const struct state_row *, void *), void *arg, struct err *err)
 {
 	sqlite3_stmt *s;
 	int64_t mailbox;
 
 	if (state_mailbox(st, user, host, &mailbox, err) == -1)
 		return -1;
-	s = state_prepare(st, "SELECT " ROW_COLUMNS " " ROW_FROM
-	    "WHERE o.grp <= ?1 AND f.mailbox = ?2 ORDER BY +o.grp, +o.gen, +o.uid", err);
+	s = state_prepare(st,
+	    "SELECT " ROW_COLUMNS " " ROW_FROM
+	    "WHERE o.grp <= ?1 AND f.mailbox = ?2 ORDER BY +o.grp, +o.gen, +o.uid",
+	    err);
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, st->delivered);
@@ -306,7 +318,8 @@ state_debt(struct state *st, const char *user, const char *host, struct err *err
 	int64_t mailbox;
 	int rc;
 
-	if (state_mailbox(st, user, host, &mailbox, err) == -1 || (s = state_stmt(st, SQL_OWED_ANY, err)) == NULL)
+	if (state_mailbox(st, user, host, &mailbox, err) == -1 ||
+	    (s = state_stmt(st, SQL_OWED_ANY, err)) == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, mailbox);
 	sqlite3_bind_int64(s, 2, st->delivered);
@@ -355,9 +368,9 @@ is_alive(const uint32_t *alive, size_t n, size_t *i, uint32_t uid)
 
 struct prune {
 	struct state *st;
-	int64_t	 gen;
+	int64_t gen;
 	const uint32_t *alive;
-	size_t	 n, i;
+	size_t n, i;
 	uint64_t gone;
 	struct err *err;
 };
@@ -378,10 +391,12 @@ prune_one(const struct state_msg *m, void *arg)
 static int
 prune(struct prune *p)
 {
-	sqlite3_stmt *s = state_prepare(p->st, "SELECT " STATE_MSG_COLUMNS " FROM message m WHERE m.gen = ?1 "
+	sqlite3_stmt *s = state_prepare(p->st,
+	    "SELECT " STATE_MSG_COLUMNS " FROM message m WHERE m.gen = ?1 "
 	    "AND m.uid < (SELECT settled FROM generation WHERE id = ?1) "
 	    "AND NOT EXISTS (SELECT 1 FROM skip k WHERE k.gen = m.gen AND m.uid BETWEEN k.lo AND k.hi) "
-	    "AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.gen = m.gen AND o.uid = m.uid) ORDER BY m.uid", p->err);
+	    "AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.gen = m.gen AND o.uid = m.uid) ORDER BY m.uid",
+	    p->err);
 
 	if (s == NULL)
 		return -1;

@@ -4,8 +4,8 @@
 
 #include "mail/state_int.h"
 
-#define HOUR	3600
-#define DAY	(24 * HOUR)
+#define HOUR 3600
+#define DAY (24 * HOUR)
 
 static int
 skip_add(struct state *st, int64_t gen, const struct state_skip *k, struct err *err)
@@ -36,8 +36,10 @@ int
 state_skip_each(struct state *st, int64_t gen, int (*cb)(const struct state_skip *, void *), void *arg,
     struct err *err)
 {
-	sqlite3_stmt *s = state_prepare(st, "SELECT lo, hi, lim, value FROM skip WHERE gen = ?1 "
-	    "ORDER BY +lim, +lo", err);
+	sqlite3_stmt *s = state_prepare(st,
+	    "SELECT lo, hi, lim, value FROM skip WHERE gen = ?1 "
+	    "ORDER BY +lim, +lo",
+	    err);
 	struct state_skip k;
 	int rc;
 
@@ -122,8 +124,10 @@ int
 state_poison_each(struct state *st, int64_t gen, int (*cb)(const struct state_poison *, void *), void *arg,
     struct err *err)
 {
-	sqlite3_stmt *s = state_prepare(st, "SELECT uid, first, next, tries, reported, reason FROM poison "
-	    "WHERE gen = ?1 ORDER BY +uid", err);
+	sqlite3_stmt *s = state_prepare(st,
+	    "SELECT uid, first, next, tries, reported, reason FROM poison "
+	    "WHERE gen = ?1 ORDER BY +uid",
+	    err);
 	struct state_poison p;
 	int rc;
 
@@ -153,7 +157,8 @@ state_poison_due(struct state *st, const char *user, const char *host, int64_t *
 	int rc;
 
 	*next = INT64_MAX;
-	if (state_mailbox(st, user, host, &mailbox, err) == -1 || (s = state_stmt(st, SQL_POISON_DUE, err)) == NULL)
+	if (state_mailbox(st, user, host, &mailbox, err) == -1 ||
+	    (s = state_stmt(st, SQL_POISON_DUE, err)) == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, mailbox);
 	rc = state_step(st, s, err);

@@ -87,14 +87,14 @@ test_pairs(void)
 
 	old(a, 1, 1000, 0xa, 1);
 	old(a, 2, 1000, 0xb, 2);
-	old(a, 3, 2000, 0xa, 3);		/* the same Message-ID, another date */
-	old(a, 4, 3000, 0xd, 4);		/* two of a kind */
+	old(a, 3, 2000, 0xa, 3); /* the same Message-ID, another date */
+	old(a, 4, 3000, 0xd, 4); /* two of a kind */
 	old(a, 5, 3000, 0xd, 5);
-	old(a, 6, 4000, 0, 6);			/* no Message-ID */
-	old(a, 7, DATE_NONE, 0xf, 7);		/* no date */
-	old(a, 8, 5000, 0x10, 8);		/* its date will have changed */
-	old(a, 9, 6000, 0x11, 9);		/* no longer there */
-	old(a, 10, 7000, 0x12, 10);		/* one old, two new */
+	old(a, 6, 4000, 0, 6);	      /* no Message-ID */
+	old(a, 7, DATE_NONE, 0xf, 7); /* no date */
+	old(a, 8, 5000, 0x10, 8);     /* its date will have changed */
+	old(a, 9, 6000, 0x11, 9);     /* no longer there */
+	old(a, 10, 7000, 0x12, 10);   /* one old, two new */
 	adopt_row(a, 101, 7000, 0x12);
 	adopt_row(a, 102, 7000, 0x12);
 	adopt_row(a, 103, 5001, 0x10);
@@ -105,8 +105,8 @@ test_pairs(void)
 	adopt_row(a, 108, 2000, 0xa);
 	adopt_row(a, 109, 1000, 0xb);
 	adopt_row(a, 110, 1000, 0xa);
-	adopt_row(a, 111, 9000, 0x99);		/* new */
-	adopt_row(a, 110, DATE_NONE, 0);	/* listed again, saying less */
+	adopt_row(a, 111, 9000, 0x99);	 /* new */
+	adopt_row(a, 110, DATE_NONE, 0); /* listed again, saying less */
 	adopt_ready(a);
 	pairs(a, "3=108@2000 2=109@1000 1=110@1000 ", "one to one, by date and Message-ID");
 	is_int(adopt_unpaired(a), 8, "the others are to be fetched");

@@ -13,14 +13,14 @@
 #include "mail/state.h"
 #include "t.h"
 
-#define MESSAGES	6
-#define GROUP		3
-#define USER		"a@b"
-#define HOST		"h.example"
+#define MESSAGES 6
+#define GROUP 3
+#define USER "a@b"
+#define HOST "h.example"
 
 static struct err err;
 static char *box, *db, *receipts;
-static long countdown;		/* steps until the process kills itself; 0: never */
+static long countdown; /* steps until the process kills itself; 0: never */
 
 static void
 step(void)
@@ -42,7 +42,11 @@ must(int rc, const char *what)
 static void
 target(struct maildir_target *t, char name[400], uint32_t uid)
 {
-	struct maildir_name n = { .date = 1700000000 + uid, .uidvalidity = 7, .uid = uid, .bytes = 5, .host = HOST };
+	struct maildir_name n = { .date = 1700000000 + uid,
+		.uidvalidity = 7,
+		.uid = uid,
+		.bytes = 5,
+		.host = HOST };
 
 	maildir_folder_hash(n.folder, USER, "INBOX");
 	maildir_name(name, &n);
@@ -236,7 +240,8 @@ faults(void)
 	if (maildir_open(&md, box, 0, &err) == -1)
 		return 100;
 	wrong += maildir_each(md, seen_file, file, &err) != 0;
-	wrong += maildir_stage_open(md, &err) != 1 || maildir_stage_each(md, seen_slot, &staged, &err) != 0 || staged != 0;
+	wrong += maildir_stage_open(md, &err) != 1 || maildir_stage_each(md, seen_slot, &staged, &err) != 0 ||
+	    staged != 0;
 	maildir_close(md);
 	f = fopen(receipts, "r");
 	while (f != NULL && fscanf(f, "%u", &uid) == 1)

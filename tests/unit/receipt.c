@@ -12,8 +12,13 @@ static struct err err;
 static struct receipt
 sample(void)
 {
-	struct receipt r = { .user = "alice@example.com", .folder = "INBOX", .uidvalidity = 14, .uid = 849,
-	    .date = 1790000000, .bytes = 12345, .path = "/home/alice/Mail/new/1790000000.V14U849" };
+	struct receipt r = { .user = "alice@example.com",
+		.folder = "INBOX",
+		.uidvalidity = 14,
+		.uid = 849,
+		.date = 1790000000,
+		.bytes = 12345,
+		.path = "/home/alice/Mail/new/1790000000.V14U849" };
 
 	memset(r.sha256, 0xab, sizeof r.sha256);
 	return r;
@@ -28,13 +33,17 @@ test_format(void)
 	struct str s = STR_INIT;
 
 	receipt_format(&s, &r, RECEIPT_TSV);
-	is_str(s.s, "alice@example.com\tINBOX\t14\t849\t2026-09-21T14:13:20Z\t12345\t" SHA
-	    "\t/home/alice/Mail/new/1790000000.V14U849\n", "TSV");
+	is_str(s.s,
+	    "alice@example.com\tINBOX\t14\t849\t2026-09-21T14:13:20Z\t12345\t" SHA
+	    "\t/home/alice/Mail/new/1790000000.V14U849\n",
+	    "TSV");
 	str_clear(&s);
 	receipt_format(&s, &r, RECEIPT_JSON);
-	is_str(s.s, "{\"user\":\"alice@example.com\",\"folder\":\"INBOX\",\"uidvalidity\":14,\"uid\":849,"
+	is_str(s.s,
+	    "{\"user\":\"alice@example.com\",\"folder\":\"INBOX\",\"uidvalidity\":14,\"uid\":849,"
 	    "\"date\":\"2026-09-21T14:13:20Z\",\"bytes\":12345,\"sha256\":\"" SHA "\","
-	    "\"path\":\"/home/alice/Mail/new/1790000000.V14U849\"}\n", "JSON");
+	    "\"path\":\"/home/alice/Mail/new/1790000000.V14U849\"}\n",
+	    "JSON");
 	str_clear(&s);
 	receipt_format(&s, &r, RECEIPT_PATH0);
 	receipt_format(&s, &r, RECEIPT_PATH0);
@@ -47,7 +56,8 @@ test_format(void)
 	ok(strstr(s.s, "\t849\t-\t12345\t" SHA "\t-\n") != NULL, "no date, no path: TSV");
 	str_clear(&s);
 	receipt_format(&s, &r, RECEIPT_JSON);
-	ok(strstr(s.s, "\"date\":null,") != NULL && strstr(s.s, "\"path\":null}") != NULL, "no date, no path: JSON");
+	ok(strstr(s.s, "\"date\":null,") != NULL && strstr(s.s, "\"path\":null}") != NULL,
+	    "no date, no path: JSON");
 	r.date = -60000000000;
 	str_clear(&s);
 	receipt_format(&s, &r, RECEIPT_TSV);
@@ -82,7 +92,8 @@ test_escapes(void)
 	escapes("\xc3", "\xc3", "\"\xef\xbf\xbd\"");
 	escapes("\xe0\x80\x80", "\xe0\x80\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
 	escapes("\xed\xa0\x80", "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
-	escapes("\xf4\x90\x80\x80", "\xf4\x90\x80\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
+	escapes("\xf4\x90\x80\x80", "\xf4\x90\x80\x80",
+	    "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
 	escapes("\xf0\x9f\x93\xac", "\xf0\x9f\x93\xac", "\"\xf0\x9f\x93\xac\"");
 }
 
@@ -103,10 +114,12 @@ good(const char *text, const char *user, const char *folder, uint32_t v, uint32_
 	struct receipt_line r;
 	char *copy;
 
-	if (ok(parse_n(text, strlen(text), &r, &copy) == 0 && r.kind == LINE_RECEIPT, "a receipt: %s", err.text)) {
+	if (ok(parse_n(text, strlen(text), &r, &copy) == 0 && r.kind == LINE_RECEIPT, "a receipt: %s",
+		err.text)) {
 		is_str(r.user, user, "user");
 		is_str(r.folder, folder, "folder");
-		ok(r.uidvalidity == v && r.uid == uid && r.has_date == has && (!has || r.date == date) && r.path == NULL,
+		ok(r.uidvalidity == v && r.uid == uid && r.has_date == has && (!has || r.date == date) &&
+			r.path == NULL,
 		    "the rest of it");
 	}
 	free(copy);
@@ -132,11 +145,13 @@ bad(const char *text)
 static void
 test_parse_tsv(void)
 {
-	good("a@b\tINBOX\t14\t849\t2026-09-21T14:13:20Z\t12\tsha\t/p", "a@b", "INBOX", 14, 849, true, 1790000000);
+	good("a@b\tINBOX\t14\t849\t2026-09-21T14:13:20Z\t12\tsha\t/p", "a@b", "INBOX", 14, 849, true,
+	    1790000000);
 	good("a@b\tINBOX\t14\t849\t2026-09-21T14:13:20Z", "a@b", "INBOX", 14, 849, true, 1790000000);
 	good("a@b\tINBOX\t14\t849\t2026-09-21T14:13:20Z\r", "a@b", "INBOX", 14, 849, true, 1790000000);
 	good("a@b\tINBOX\t14\t849\t-\tdone\tmoved to x", "a@b", "INBOX", 14, 849, false, 0);
-	good("a@b\tINBOX\t4294967295\t4294967295\t2024-02-29T23:59:59Z\t\t\t", "a@b", "INBOX", UINT32_MAX, UINT32_MAX, true, 1709251199);
+	good("a@b\tINBOX\t4294967295\t4294967295\t2024-02-29T23:59:59Z\t\t\t", "a@b", "INBOX", UINT32_MAX,
+	    UINT32_MAX, true, 1709251199);
 	good("a@b\ta\\tb\\\\c\\x0a\\xC3\\xbc\t1\t2\t-\tx", "a@b", "a\tb\\c\n\xc3\xbc", 1, 2, false, 0);
 	good("{x@b\tINBOX\t1\t2\t-", "{x@b", "INBOX", 1, 2, false, 0);
 	good("{\"x@b\tINBOX\t1\t2\t-", "{\"x@b", "INBOX", 1, 2, false, 0);
@@ -177,12 +192,16 @@ test_parse_tsv(void)
 static void
 test_parse_json(void)
 {
-	good("{\"user\":\"a@b\",\"folder\":\"INBOX\",\"uidvalidity\":14,\"uid\":849,\"date\":\"2026-09-21T14:13:20Z\","
-	    "\"bytes\":1,\"sha256\":\"x\",\"path\":\"/p\"}", "a@b", "INBOX", 14, 849, true, 1790000000);
-	good("{ \"uid\": 849, \"date\": null, \"uidvalidity\": 14, \"folder\": \"a\\tb\\u00fc\\n\", \"user\": \"\\u0061@b\" }",
+	good(
+	    "{\"user\":\"a@b\",\"folder\":\"INBOX\",\"uidvalidity\":14,\"uid\":849,\"date\":\"2026-09-21T14:13:20Z\","
+	    "\"bytes\":1,\"sha256\":\"x\",\"path\":\"/p\"}",
+	    "a@b", "INBOX", 14, 849, true, 1790000000);
+	good(
+	    "{ \"uid\": 849, \"date\": null, \"uidvalidity\": 14, \"folder\": \"a\\tb\\u00fc\\n\", \"user\": \"\\u0061@b\" }",
 	    "a@b", "a\tb\xc3\xbc\n", 14, 849, false, 0);
 	good("{\"user\":\"a\",\"folder\":\"b\",\"uidvalidity\":1,\"uid\":2}", "a", "b", 1, 2, false, 0);
-	good("{\"folder\":\"b\",\"user\":\"a\",\"uidvalidity\":1,\"uid\":2,\"date\":\"-\"}", "a", "b", 1, 2, false, 0);
+	good("{\"folder\":\"b\",\"user\":\"a\",\"uidvalidity\":1,\"uid\":2,\"date\":\"-\"}", "a", "b", 1, 2,
+	    false, 0);
 	bad("{}");
 	bad("{\"user\":\"a\"");
 	bad("{\"user\":\"a\",\"folder\":\"b\",\"uidvalidity\":1,\"uid\":0}");
@@ -254,7 +273,8 @@ rnd(uint32_t n)
 static char *
 random_text(bool utf8)
 {
-	static const char *const bits[] = { "a", "Z", "\t", "\\", "\\x41", "\n", "\"", "ü", "\x1b", "{", "📬", "/", ".", " ", "\x7f", "\xc2\x85" };
+	static const char *const bits[] = { "a", "Z", "\t", "\\", "\\x41", "\n", "\"", "ü", "\x1b", "{", "📬",
+		"/", ".", " ", "\x7f", "\xc2\x85" };
 	struct str s = STR_INIT;
 	uint32_t n = 1 + rnd(30);
 
@@ -313,7 +333,8 @@ test_torn(void)
 	receipt_format(&s, &r, RECEIPT_TSV);
 	for (n = 0; n < s.len; n++) {
 		if (parse_n(s.s, n, &l, &copy) == 0 && l.kind == LINE_RECEIPT)
-			other += l.uid != r.uid || l.uidvalidity != r.uidvalidity || strcmp(l.folder, r.folder) != 0;
+			other += l.uid != r.uid || l.uidvalidity != r.uidvalidity ||
+			    strcmp(l.folder, r.folder) != 0;
 		free(copy);
 	}
 	is_int(other, 0, "no torn line names another message");

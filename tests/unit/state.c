@@ -1,292 +1,5 @@
-/* state: every function, every refusal, and its size. */
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-
-#include <fcntl.h>
-#include <signal.h>
-#include <sqlite3.h>
-#include <stdint.h>
-
-#include "base/util.h"
-#include "crew/wire.h"
-#include "mail/state.h"
-#include "t.h"
-
-#define USER "Alice@Example.com"
-#define HOST "outlook.office365.com"
-
-static struct err err;
-
-static char *
-path_of(const char *name)
-{
-	return xasprintf("%s/%s", t_tmpdir(), name);
-}
-
-static struct state *
-open_state(const char *path)
-{
-	struct state *st = NULL;
-
-	err_clear(&err);
-	if (state_open(&st, path, STATE_CREATE, &err) != 1)
-		printf("Bail out! cannot open the state: %s: %s\n", err.subject, err.text);
-	return st;
-}
-
-static struct state_msg
-msg(uint32_t uid)
-{
-	struct state_msg m = { .uid = uid, .date = 1700000000 + uid, .bytes = 1000 + uid, .msgid = 0xfedcba9876543210ULL + uid,
-	    .slot = uid + 7, .flags = uid % 64, .how = HOW_FILE };
-	size_t i;
-
-	for (i = 0; i < sizeof m.sha256; i++)
-		m.sha256[i] = (unsigned char)(uid * 31 + i * 7 + 1);
-	return m;
-}
-
-static bool
-same_msg(const struct state_msg *a, const struct state_msg *b)
-{
-	return a->uid == b->uid && a->date == b->date && a->bytes == b->bytes && a->msgid == b->msgid &&
-	    a->flags == b->flags && a->how == b->how && memcmp(a->sha256, b->sha256, 32) == 0;
-}
-
-static void
-write_file(const char *path, const char *data, size_t n)
-{
-	FILE *f = fopen(path, "w");
-
-	if (f == NULL || fwrite(data, 1, n, f) != n || fclose(f) != 0)
-		printf("Bail out! cannot write %s\n", path);
-}
-
-static void
-plant(const char *target, const char *path)
-{
-	if (symlink(target, path) == -1)
-		printf("Bail out! cannot link %s\n", path);
-}
-
-static void
-cut(const char *path, off_t size)
-{
-	if (truncate(path, size) == -1)
-		printf("Bail out! cannot truncate %s\n", path);
-}
-
-static int
-count_row(const struct state_row *r, void *arg)
-{
-	(void)r;
-	++*(int *)arg;
-	return 0;
-}
-
-static int
-count_msg(const struct state_msg *m, void *arg)
-{
-	(void)m;
-	++*(int *)arg;
-	return 0;
-}
-
-static int
-pending(struct state *st)
-{
-	int n = 0;
-
-	return state_pending_each(st, count_row, &n, &err) == 0 ? n : -1;
-}
-
-static int
-debt(struct state *st, const char *user)
-{
-	int n = 0;
-
-	return state_debt_each(st, user, HOST, count_row, &n, &err) == 0 ? n : -1;
-}
-
-static int
-group(struct state *st, int64_t gen, uint32_t lo, uint32_t hi)
-{
-	struct state_msg m;
-
-	if (state_begin(st, &err) == -1)
-		return -1;
-	for (; lo <= hi; lo++) {
-		m = msg(lo);
-		if (state_msg_add(st, gen, &m, &err) == -1)
-			return -1;
-	}
-	return 0;
-}
-
-static void
-test_open(void)
-{
-	char *path = path_of("open.db"), id[33];
-	struct state *st;
-	struct stat sb;
-
-	is_int(state_open(&st, path, 0, &err), 0, "there is none");
-	ok(st == NULL, "so no handle");
-	is_int(state_open(&st, path, STATE_READONLY | STATE_CREATE, &err), 0, "reading does not make one");
-	ok(access(path, F_OK) == -1, "no file either");
-	umask(0);
-	st = open_state(path);
-	is_int(strlen(state_id(st)), 32, "an id");
-	snprintf(id, sizeof id, "%s", state_id(st));
-	ok(stat(path, &sb) == 0 && (sb.st_mode & 07777) == 0600, "mode 0600 whatever the umask");
-	umask(022);
-	state_close(st);
-	char *wal = xasprintf("%s-wal", path);
-	ok(access(wal, F_OK) == -1, "closing leaves no log");
-	st = open_state(path);
-	is_str(state_id(st), id, "the id stays");
-	state_close(st);
-	is_int(state_open(&st, path, STATE_READONLY, &err), 1, "for reading");
-	is_int(state_begin(st, &err), -1, "no transaction then");
-	is_int(state_note_set(st, "x", 1, &err), -1, "no write");
-	state_close(st);
-	state_close(NULL);
-	is_int(state_retire(path, &err), 1, "put aside");
-	is_int(state_open(&st, path, 0, &err), 0, "none any more");
-	is_int(state_retire(path, &err), 0, "nothing to put aside");
-	st = open_state(path);
-	ok(strcmp(state_id(st), id) != 0, "a new one has a new id");
-	state_close(st);
-	is_int(state_retire(path, &err), 1, "put aside over the former");
-	free(wal);
-	free(path);
-}
-
-/* Runs one statement in the database, behind our back. */
-static void
-meddle(const char *path, const char *sql)
-{
-	sqlite3 *db;
-
-	if (sqlite3_open(path, &db) != SQLITE_OK || sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		printf("Bail out! %s: %s\n", sql, sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
-
-static void
-refuses(const char *path, enum err_kind kind, const char *text, const char *name)
-{
-	struct state *st;
-
-	err_clear(&err);
-	is_int(state_open(&st, path, STATE_CREATE, &err), -1, "%s: refused", name);
-	is_int(err.kind, kind, "%s: kind", name);
-	ok(strstr(err.text, text) != NULL, "%s: %s", name, err.text);
-	ok(st == NULL, "%s: no handle", name);
-}
-
-static void
-test_refusals(void)
-{
-	char *path = path_of("bad.db"), *other = path_of("other"), *deep = path_of("no/such/dir.db"), *wal;
-	struct state *st;
-
-	refuses(deep, ERR_CREATE, "directory", "no directory");
-	write_file(path, "hello, this is not a database at all", 36);
-	refuses(path, ERR_CONFIG, "not a state", "a text");
-	write_file(path, "SQLite", 6);
-	refuses(path, ERR_CONFIG, "not a state", "a short file");
-	unlink(path);
-	mkdir(path, 0700);
-	refuses(path, ERR_CONFIG, "regular", "a directory");
-	rmdir(path);
-	write_file(other, "", 0);
-	plant(other, path);
-	refuses(path, ERR_CONFIG, "symbolic link", "a symbolic link");
-	unlink(path);
-	mkfifo(path, 0600);
-	refuses(path, ERR_CONFIG, "regular", "a FIFO");
-	unlink(path);
-	wal = xasprintf("%s-wal", path);
-	plant(other, wal);
-	refuses(path, ERR_CONFIG, "-wal", "a symbolic link as log");
-	unlink(wal);
-	free(wal);
-	unlink(path);
-
-	meddle(path, "CREATE TABLE t (x)");
-	refuses(path, ERR_CONFIG, "another program", "another program's database");
-	unlink(path);
-	state_close(open_state(path));
-	meddle(path, "PRAGMA user_version = 2");
-	refuses(path, ERR_CONFIG, "newer", "a newer schema");
-	meddle(path, "PRAGMA user_version = 0");
-	refuses(path, ERR_IO, "damaged", "no version");
-	meddle(path, "PRAGMA user_version = 1; DROP TABLE owed");
-	refuses(path, ERR_IO, "damaged", "a missing table");
-	meddle(path, "CREATE TABLE owed (x)");
-	refuses(path, ERR_IO, "damaged", "an altered table");
-	unlink(path);
-	state_close(open_state(path));
-	meddle(path, "DELETE FROM run");
-	refuses(path, ERR_IO, "damaged", "no identity");
-	unlink(path);
-
-	/* An empty file, and a database without a table: a run was killed while it made them. */
-	write_file(path, "", 0);
-	is_int(state_open(&st, path, 0, &err), 0, "an empty file is none");
-	st = open_state(path);
-	ok(st != NULL, "and is made one");
-	state_close(st);
-	unlink(path);
-	meddle(path, "PRAGMA journal_mode = WAL; CREATE TABLE t (x); DROP TABLE t");
-	is_int(state_open(&st, path, 0, &err), 0, "a blank database is none");
-	st = open_state(path);
-	ok(st != NULL, "and is made one");
-	state_close(st);
-	free(path);
-	free(other);
-	free(deep);
-}
-
-static void
-damage(const char *path, off_t at, size_t n)
-{
-	int fd = open(path, O_WRONLY);
-
-	while (n-- > 0)
-		if (pwrite(fd, "\xa5", 1, at++) != 1)
-			break;
-	close(fd);
-}
-
-static void
-test_damage(void)
-{
-	char *path = path_of("damaged.db");
-	struct state_gen g;
-	struct state *st = open_state(path);
-	struct stat sb;
-
-	state_gen_new(st, USER, HOST, "INBOX", 1, &g, &err);
-	group(st, g.id, 1, 2000);
-	is_int(state_commit(st, &err), STATE_OK, "a state of some pages");
-	state_close(st);
-	stat(path, &sb);
-	cut(path, sb.st_size / 2);
-	err_clear(&err);
-	is_int(state_open(&st, path, 0, &err), -1, "half a state");
-	is_int(err.kind, ERR_IO, "is an I/O error");
-	ok(strstr(err.text, "--rebuild") != NULL, "with what to do: %s", err.text);
-	cut(path, sb.st_size);
-	damage(path, 100, 3000);
-	err_clear(&err);
-	is_int(state_open(&st, path, 0, &err), -1, "a damaged first page");
-	is_int(err.kind, ERR_IO, "is an I/O error");
-	ok(strstr(err.text, "damaged") != NULL, "%s", err.text);
-	free(path);
-}
+/* state: generations, messages, groups, ranges, poison, notes, adoption. */
+#include "state_kit.h"
 
 static int
 gen_text(const char *folder, const struct state_gen *g, void *arg)
@@ -334,8 +47,9 @@ test_generations(void)
 	is_int(a.settled, 1, "settled is 1");
 	is_int(state_gen_find(st, "alice@example.COM", "OUTLOOK.office365.com", "INBOX", &g, &err), 1,
 	    "found, whatever the case of user and host");
-	ok(g.id == a.id && g.folder_id == a.folder_id && g.uidvalidity == 14 && g.settled == 1 && g.uidnext == 1 &&
-	    !g.vanished && g.adopt_from == 0, "as it was made");
+	ok(g.id == a.id && g.folder_id == a.folder_id && g.uidvalidity == 14 && g.settled == 1 &&
+		g.uidnext == 1 && !g.vanished && g.adopt_from == 0,
+	    "as it was made");
 	is_int(state_gen_find(st, USER, HOST, "inbox", &g, &err), 0, "folders are told apart by case");
 	is_int(state_settle(st, a.id, 100, 120, &err), 0, "settle");
 	is_int(state_settle(st, a.id, 110, 90, &err), 0, "settle again");
@@ -360,7 +74,8 @@ test_generations(void)
 	is_str(s.s, "Archive/4 INBOX/15 Zoo/3 ", "current ones of this user, by name");
 	is_int(state_gen_each(st, USER, HOST, stop_gen, &n, &err), -1, "the callback stops it");
 	is_int(n, 1, "at once");
-	is_int(state_gen_each(st, "carol@example.com", HOST, gen_text, &s, &err), 0, "an unknown user has none");
+	is_int(state_gen_each(st, "carol@example.com", HOST, gen_text, &s, &err), 0,
+	    "an unknown user has none");
 
 	is_int(state_folder_rename(st, c.folder_id, "Menagerie", &err), 0, "renamed");
 	is_int(state_gen_find(st, USER, HOST, "Menagerie", &g, &err), 1, "found by its new name");
@@ -374,7 +89,8 @@ test_generations(void)
 	is_int(state_folder_rename(st, 4711, "INBOX", &err), -1, "an unknown folder is an error");
 	str_clear(&s);
 	state_gen_every(st, every_text, &s, &err);
-	is_str(s.s, "alice:Archive/4 alice:INBOX/14 alice:INBOX/15 alice:INBOX/3 bob@e:INBOX/5 ", "every generation");
+	is_str(s.s, "alice:Archive/4 alice:INBOX/14 alice:INBOX/15 alice:INBOX/3 bob@e:INBOX/5 ",
+	    "every generation");
 	str_clear(&s);
 	state_name_each(st, USER, HOST, name_text, &s, &err);
 	is_str(s.s, "INBOX Menagerie Zoo Archive ", "present and former names");
@@ -460,7 +176,8 @@ first_slot(const struct state_row *r, void *arg)
 
 	out->msg = r->msg;
 	out->uidvalidity = r->uidvalidity;
-	ok(strcmp(r->user, "alice@example.com") == 0 && strcmp(r->host, HOST) == 0 && strcmp(r->folder, "INBOX") == 0,
+	ok(strcmp(r->user, "alice@example.com") == 0 && strcmp(r->host, HOST) == 0 &&
+		strcmp(r->folder, "INBOX") == 0,
 	    "whose it is");
 	return -1;
 }
@@ -542,7 +259,10 @@ test_groups(void)
 static int
 delete_row(const struct state_row *r, void *arg)
 {
-	return state_msg_delete(arg, r->gen, r->msg.uid, &err) == 0 && state_note_set(arg, "seen", r->msg.uid, &err) == 0 ? 0 : -1;
+	return state_msg_delete(arg, r->gen, r->msg.uid, &err) == 0 &&
+		state_note_set(arg, "seen", r->msg.uid, &err) == 0
+	    ? 0
+	    : -1;
 }
 
 static void
@@ -574,19 +294,23 @@ skip_text(const struct state_skip *k, void *arg)
 static int
 poison_text(const struct state_poison *p, void *arg)
 {
-	str_addf(arg, "%u %lld %lld %u %d %s;", p->uid, (long long)p->first, (long long)p->next, p->tries, p->reported, p->reason);
+	str_addf(arg, "%u %lld %lld %u %d %s;", p->uid, (long long)p->first, (long long)p->next, p->tries,
+	    p->reported, p->reason);
 	return 0;
 }
 
 static void
 test_skip_poison(void)
 {
-	static const struct state_skip skip[] = {
-		{ 10, 20, LIMIT_SIZE, 1 << 30 }, { 1, 5, LIMIT_SINCE, INT64_MAX }, { 10, 12, LIMIT_BEFORE, INT64_MIN }
-	};
+	static const struct state_skip skip[] = { { 10, 20, LIMIT_SIZE, 1 << 30 },
+		{ 1, 5, LIMIT_SINCE, INT64_MAX }, { 10, 12, LIMIT_BEFORE, INT64_MIN } };
 	char *path = path_of("skip.db");
 	struct state *st = open_state(path);
-	struct state_poison p = { .uid = 9, .first = 100, .next = 200, .tries = 1, .reason = "NO Server Unavailable. 15" };
+	struct state_poison p = { .uid = 9,
+		.first = 100,
+		.next = 200,
+		.tries = 1,
+		.reason = "NO Server Unavailable. 15" };
 	struct state_gen g, h;
 	struct str s = STR_INIT;
 	int64_t next;
@@ -697,7 +421,8 @@ test_adopt_prune(void)
 	is_int(state_msg_find(st, b.id, 1003, &m, &err), 1, "known in the new generation");
 	old = msg(3);
 	ok(m.how == HOW_ADOPTED && m.date == 42 && m.bytes == old.bytes && m.msgid == old.msgid &&
-	    memcmp(m.sha256, old.sha256, 32) == 0 && !m.claimed, "with size, digest and msgid");
+		memcmp(m.sha256, old.sha256, 32) == 0 && !m.claimed,
+	    "with size, digest and msgid");
 	state_msg_find(st, a.id, 3, &m, &err);
 	ok(m.claimed && same_msg(&m, &old), "the old one is claimed and otherwise as it was");
 	is_int(state_adopt(st, a.id, 3, b.id, 1004, 42, &err), -1, "once");
@@ -715,7 +440,9 @@ test_adopt_prune(void)
 	is_int(state_prune(st, a.id, alive, 3, &gone, &err), 0, "prune");
 	is_int(gone, 5, "below settled, not alive, not in a range");
 	for (n = 1; n <= 10; n++)
-		ok(state_msg_find(st, a.id, (uint32_t)n, NULL, &err) == (n == 1 || n == 4 || n == 5 || n == 8 || n == 10), "row %d", n);
+		ok(state_msg_find(st, a.id, (uint32_t)n, NULL, &err) ==
+			(n == 1 || n == 4 || n == 5 || n == 8 || n == 10),
+		    "row %d", n);
 	is_int(state_prune(st, a.id, NULL, 0, &gone, &err), 0, "nothing alive");
 	is_int(gone, 2, "two more");
 	is_int(state_gen_drop(st, a.id, &err), 0, "dropped");
@@ -727,192 +454,9 @@ test_adopt_prune(void)
 	free(path);
 }
 
-/* A process that is killed within a transaction, or after one. */
-static void
-test_killed(void)
-{
-	static char *path, *wal;
-	static struct state *st;
-	struct state_gen g;
-	struct stat sb;
-	int status;
-	pid_t pid;
-
-	path = path_of("killed.db");
-	wal = xasprintf("%s-wal", path);
-	st = open_state(path);
-	state_gen_new(st, USER, HOST, "INBOX", 14, &g, &err);
-	state_close(st);
-	pid = fork();
-	if (pid == 0) {
-		st = open_state(path);
-		group(st, g.id, 1, 100);
-		if (state_commit(st, &err) != STATE_OK)
-			_exit(1);
-		group(st, g.id, 101, 200);
-		kill(getpid(), SIGKILL);
-	}
-	waitpid(pid, &status, 0);
-	ok(WIFSIGNALED(status), "killed");
-	ok(stat(wal, &sb) == 0 && sb.st_size > 0, "it leaves a log");
-	st = open_state(path);
-	ok(stat(wal, &sb) == -1 || sb.st_size == 0, "which opening empties");
-	is_int(pending(st), 100, "what was committed is there, the rest is not");
-	state_close(st);
-	st = open_state(path);
-	is_int(pending(st), 100, "also after that");
-	state_close(st);
-
-	/* A log whose database was put aside belongs to nothing. */
-	pid = fork();
-	if (pid == 0) {
-		st = open_state(path);
-		group(st, g.id, 101, 200);
-		if (state_commit(st, &err) != STATE_OK)
-			_exit(1);
-		kill(getpid(), SIGKILL);
-	}
-	waitpid(pid, &status, 0);
-	unlink(path);
-	st = open_state(path);
-	is_int(pending(st), 0, "a log without its database is nothing");
-	state_close(st);
-	free(path);
-	free(wal);
-}
-
-/* Holds the state until the pipe `until` is closed. */
-static int
-hold(const char *path, int ready, int until)
-{
-	struct state *st = open_state(path);
-	char c = 'x';
-
-	if (st == NULL || write(ready, &c, 1) != 1)
-		return 1;
-	while (read(until, &c, 1) > 0)
-		;
-	state_close(st);
-	return 0;
-}
-
-static void
-test_busy(void)
-{
-	char *path = path_of("busy.db"), c;
-	int ready[2], until[2], status;
-	struct state *st;
-	pid_t pid;
-
-	state_close(open_state(path));
-	if (pipe(ready) == -1 || pipe(until) == -1)
-		printf("Bail out! no pipe\n");
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		close(ready[0]);
-		close(until[1]);
-		status = hold(path, ready[1], until[0]);
-		free(path);
-		_exit(status);
-	}
-	close(ready[1]);
-	close(until[0]);
-	is_int(read(ready[0], &c, 1), 1, "another process has it");
-	err_clear(&err);
-	is_int(state_open(&st, path, 0, &err), -1, "nobody else gets in");
-	is_int(err.kind, ERR_AGAIN, "but may try later: %s", err.text);
-	close(ready[0]);
-	close(until[1]);
-	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "it has gone");
-	is_int(state_open(&st, path, 0, &err), 1, "now");
-	state_close(st);
-	free(path);
-}
-
-/* A disk that is full: RLIMIT_FSIZE gives EFBIG, which SQLite reports as an I/O error. */
-static void
-test_full(void)
-{
-	static struct state *st;
-	static char *path;
-	struct rlimit rl = { 200000, RLIM_INFINITY };
-	struct state_gen g;
-	enum state_result r = STATE_OK;
-	int status, n = 0;
-	uint32_t uid;
-	pid_t pid;
-
-	path = path_of("full.db");
-	st = open_state(path);
-	state_gen_new(st, USER, HOST, "INBOX", 14, &g, &err);
-	state_close(st);
-	pid = fork();
-	if (pid == 0) {
-		signal(SIGXFSZ, SIG_IGN);
-		setrlimit(RLIMIT_FSIZE, &rl);
-		st = open_state(path);
-		for (uid = 1; uid < 100000 && r == STATE_OK; uid += 100) {
-			if (group(st, g.id, uid, uid + 99) == -1)
-				_exit(2);
-			r = state_commit(st, &err);
-		}
-		if (r != STATE_UNKNOWN || err.kind != ERR_IO)
-			_exit(3);
-		if (state_begin(st, &err) != -1 || err.kind != ERR_IO || state_note_set(st, "x", 1, &err) != -1 ||
-		    state_msg_find(st, g.id, 1, NULL, &err) != -1 || pending(st) != -1)
-			_exit(4);
-		state_close(st);
-		_exit(0);
-	}
-	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a commit that fails is unknown, and the end of the handle (%d)",
-	    WEXITSTATUS(status));
-	st = open_state(path);
-	n = pending(st);
-	ok(n > 0 && n % 100 == 0, "the next run finds whole groups (%d)", n);
-	state_close(st);
-	free(path);
-}
-
-static void
-test_size(void)
-{
-	char *path = path_of("size.db");
-	struct state *st = open_state(path);
-	struct state_gen g;
-	struct stat before, after;
-	uint32_t uid;
-	double each;
-
-	state_gen_new(st, USER, HOST, "INBOX", 1234567, &g, &err);
-	state_close(st);
-	stat(path, &before);
-	st = open_state(path);
-	for (uid = 100000; uid < 120000; uid += 200) {
-		group(st, g.id, uid, uid + 199);
-		state_delivered(st, &err);
-		state_paid(st, &err);
-		state_settle(st, g.id, uid + 200, uid + 200, &err);
-		if (state_commit(st, &err) != STATE_OK)
-			break;
-	}
-	is_int(uid, 120000, "20,000 rows");
-	is_int(state_finish(st, true, &err), STATE_OK, "finished");
-	state_close(st);
-	stat(path, &after);
-	each = (double)(after.st_size - before.st_size) / 20000;
-	ok(each <= 100, "%.1f bytes a message", each);
-	free(path);
-}
-
 int
 main(void)
 {
-	test_open();
-	test_refusals();
-	test_damage();
 	test_generations();
 	test_messages();
 	test_groups();
@@ -920,9 +464,5 @@ main(void)
 	test_skip_poison();
 	test_notes();
 	test_adopt_prune();
-	test_killed();
-	test_busy();
-	test_full();
-	test_size();
 	return done_testing();
 }

@@ -14,8 +14,8 @@
 
 /* ---- the VFS ---- */
 
-static int countdown;		/* operations until one fails; 0: never */
-static bool stay;		/* everything fails from then on */
+static int countdown; /* operations until one fails; 0: never */
+static bool stay;     /* everything fails from then on */
 static bool fired;
 static sqlite3_vfs *real, faulty;
 
@@ -37,7 +37,7 @@ fails(void)
 }
 
 #define REAL(f) (((struct file *)(f))->real)
-#define CALL(f, m, ...) REAL(f)->pMethods->m(REAL(f), ## __VA_ARGS__)
+#define CALL(f, m, ...) REAL(f)->pMethods->m(REAL(f), ##__VA_ARGS__)
 
 static int
 f_close(sqlite3_file *f)
@@ -148,26 +148,35 @@ vfs_make(void)
 	faulty.zName = "faulty";
 	faulty.szOsFile = sizeof(struct file);
 	faulty.xOpen = f_open;
-	methods = (sqlite3_io_methods){ .iVersion = 1, .xClose = f_close, .xRead = f_read, .xWrite = f_write,
-	    .xTruncate = f_truncate, .xSync = f_sync, .xFileSize = f_size, .xLock = f_lock, .xUnlock = f_unlock,
-	    .xCheckReservedLock = f_reserved, .xFileControl = f_control, .xSectorSize = f_sector,
-	    .xDeviceCharacteristics = f_device };
+	methods = (sqlite3_io_methods){ .iVersion = 1,
+		.xClose = f_close,
+		.xRead = f_read,
+		.xWrite = f_write,
+		.xTruncate = f_truncate,
+		.xSync = f_sync,
+		.xFileSize = f_size,
+		.xLock = f_lock,
+		.xUnlock = f_unlock,
+		.xCheckReservedLock = f_reserved,
+		.xFileControl = f_control,
+		.xSectorSize = f_sector,
+		.xDeviceCharacteristics = f_device };
 	sqlite3_vfs_register(&faulty, 1);
 }
 
 /* ---- the run ---- */
 
-#define GROUPS	3
-#define SIZE	60	/* messages: some pages, so that a transaction has many writes */
+#define GROUPS 3
+#define SIZE 60 /* messages: some pages, so that a transaction has many writes */
 
 static struct err err;
 static char *path;
 
 /* What the run knows of itself. */
 struct known {
-	int	 committed;	/* groups that were reported as committed */
-	bool	 unknown;	/* the one after these */
-	bool	 opened;
+	int committed; /* groups that were reported as committed */
+	bool unknown;  /* the one after these */
+	bool opened;
 };
 
 static int
@@ -280,7 +289,8 @@ test_each(bool staying)
 		unknown += k.unknown;
 		have = look();
 		if (have != k.committed && !(k.unknown && have == k.committed + 1)) {
-			note("fault %d: %d groups reported, %d found%s", at, k.committed, have, k.unknown ? ", one unknown" : "");
+			note("fault %d: %d groups reported, %d found%s", at, k.committed, have,
+			    k.unknown ? ", one unknown" : "");
 			wrong++;
 		}
 		/* The next run goes on to the end. */
