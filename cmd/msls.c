@@ -86,7 +86,7 @@ main(int argc, char **argv)
 		source_set_stop(source, &stop);
 		(void)list_run(&o, source, &stop, &rep, &err);
 	}
-	if (err.sys == EPIPE)	/* "msls … | head" has seen enough */
+	if (err.sys == EPIPE) /* "msls … | head" has seen enough */
 		stop = SIGPIPE;
 	if (err.kind != ERR_NONE && !stop)
 		status = report(&o, source, &rep, &err);

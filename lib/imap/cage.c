@@ -27,7 +27,8 @@ cage_warm(void)
 	tzset();
 	localtime_r(&now, &tm);
 	OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CONFIG, NULL);
-	(void)RAND_bytes(&c, 1);	/* may open a device on old kernels; OpenSSL reports a failure later itself */
+	/* may open a device on old kernels; should it fail, OpenSSL says so when it matters */
+	(void)RAND_bytes(&c, 1);
 }
 
 static void
@@ -55,6 +56,7 @@ cage_enter(struct err *err)
 
 /* --- seccomp --- */
 
+/* clang-format off */
 #define SYSCALL(name) { SCMP_SYS(name), #name }
 struct rule {
 	int	nr;
@@ -93,6 +95,7 @@ static const struct rule deadly[] = {
 	SYSCALL(pkey_mprotect), SYSCALL(keyctl), SYSCALL(add_key), SYSCALL(request_key),
 };
 
+/* clang-format on */
 static int
 add(scmp_filter_ctx ctx, uint32_t action, const struct rule *r, size_t n, const char **which)
 {
@@ -151,7 +154,7 @@ set_up(scmp_filter_ctx ctx, const char **which)
 	    (e = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1)) != 0 ||
 	    (e = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS)) != 0)
 		return e;
-	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);	/* a tree instead of a list; since 2.5 */
+	(void)seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree instead of a list; since 2.5 */
 	if ((e = add(ctx, SCMP_ACT_ALLOW, allowed, sizeof allowed / sizeof allowed[0], which)) != 0 ||
 	    (e = add(ctx, SCMP_ACT_KILL_PROCESS, deadly, sizeof deadly / sizeof deadly[0], which)) != 0)
 		return e;
@@ -186,9 +189,9 @@ make_seccomp(struct err *err)
 
 /* --- Landlock (kernel: Documentation/userspace-api/landlock.rst), by number: the headers may be older --- */
 
-#define LL_CREATE_RULESET	444
-#define LL_RESTRICT_SELF	446
-#define LL_GET_VERSION		1u
+#define LL_CREATE_RULESET 444
+#define LL_RESTRICT_SELF 446
+#define LL_GET_VERSION 1u
 
 struct ll_attr {
 	uint64_t fs, net, scoped;
@@ -213,8 +216,8 @@ make_landlock(struct err *err)
 	if (abi < 1)
 		return 0;
 	attr.fs = ll_fs(abi);
-	attr.net = abi >= 4 ? 3 : 0;		/* bind, connect */
-	attr.scoped = abi >= 6 ? 3 : 0;		/* abstract sockets, signals */
+	attr.net = abi >= 4 ? 3 : 0;	/* bind, connect */
+	attr.scoped = abi >= 6 ? 3 : 0; /* abstract sockets, signals */
 	size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
 	fd = syscall(LL_CREATE_RULESET, &attr, size, 0);
 	if (fd == -1)

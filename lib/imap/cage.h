@@ -23,12 +23,12 @@
 enum cage_made { CAGED_SECCOMP = 1, CAGED_LANDLOCK = 2 };
 
 /* Time zone, random numbers, error strings, stderr: loaded now, since they cannot be loaded later. */
-void	cage_warm(void);
+void cage_warm(void);
 /*
  * No core, not dumpable, no new privileges, Landlock, seccomp; for all threads
  * and for ever.  Returns the bits that were made (0 without a cage in this
  * build, or where the kernel has neither), or -1 with err set (ERR_OS).
  */
-int	cage_enter(struct err *) __attribute__((warn_unused_result));
+int cage_enter(struct err *) __attribute__((warn_unused_result));
 
 #endif

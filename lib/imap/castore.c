@@ -14,20 +14,20 @@
 #include "base/util.h"
 #include "imap/castore.h"
 
-#define CA_FILE_MAX	(16u << 20)
+#define CA_FILE_MAX (16u << 20)
 
 struct blob {
-	unsigned char *der;	/* owned, by OpenSSL */
-	long	 len;
-	const unsigned char *subject;	/* in der */
-	long	 subject_len;
-	int	 aux;		/* a "TRUSTED CERTIFICATE" */
-	int	 given;		/* already in the store */
+	unsigned char *der; /* owned, by OpenSSL */
+	long len;
+	const unsigned char *subject; /* in der */
+	long subject_len;
+	int aux;   /* a "TRUSTED CERTIFICATE" */
+	int given; /* already in the store */
 };
 
 struct castore {
 	struct blob *blob;
-	size_t	 n;
+	size_t n;
 	X509_LOOKUP_METHOD *method;
 };
 
@@ -65,9 +65,9 @@ find_subject(struct blob *b)
 		return -1;
 	end = p;
 	p = body;
-	if (p < end && *p == 0xa0 && element(&p, end, -1, &body) == -1)	/* version */
+	if (p < end && *p == 0xa0 && element(&p, end, -1, &body) == -1) /* version */
 		return -1;
-	for (i = 0; i < sizeof skip / sizeof skip[0]; i++)	/* serial, algorithm, issuer, validity */
+	for (i = 0; i < sizeof skip / sizeof skip[0]; i++) /* serial, algorithm, issuer, validity */
 		if (element(&p, end, skip[i], &body) == -1)
 			return -1;
 	name = p;
@@ -179,9 +179,9 @@ static void
 add_system(struct castore *c)
 {
 	static const char *const bundle[] = {
-		"/etc/ssl/certs/ca-certificates.crt",	/* Debian, Alpine, Arch */
-		"/etc/pki/tls/certs/ca-bundle.crt",	/* Red Hat */
-		"/etc/ssl/ca-bundle.pem",		/* SUSE */
+		"/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine, Arch */
+		"/etc/pki/tls/certs/ca-bundle.crt",   /* Red Hat */
+		"/etc/ssl/ca-bundle.pem",	      /* SUSE */
 		"/etc/ssl/cert.pem",
 	};
 	const char *file = getenv(X509_get_default_cert_file_env());
@@ -214,8 +214,9 @@ castore_load(struct castore **out, const char *ca_file, struct err *err)
 	else
 		add_system(c);
 	if (r == 0 && c->n == 0)
-		r = given ? err_set(err, ERR_CONFIG, STAGE_TLS, ca_file, "no CA certificate (PEM) in this file") :
-		    err_set(err, ERR_CONFIG, STAGE_TLS, NULL, "the system has no CA certificates");
+		r = given
+		    ? err_set(err, ERR_CONFIG, STAGE_TLS, ca_file, "no CA certificate (PEM) in this file")
+		    : err_set(err, ERR_CONFIG, STAGE_TLS, NULL, "the system has no CA certificates");
 	if (r == -1) {
 		castore_free(c);
 		return -1;
@@ -259,7 +260,7 @@ by_subject(X509_LOOKUP *lookup, X509_LOOKUP_TYPE type, const X509_NAME *name, X5
 		b->given = 1;
 		if (X509_STORE_add_cert(store, x) == 1 && !found)
 			found = X509_OBJECT_set1_X509(ret, x) == 1;
-		if (found == 1) {	/* the store keeps it alive; ret must not count */
+		if (found == 1) { /* the store keeps it alive; ret must not count */
 			X509_free(x);
 			found = 2;
 		}

@@ -18,10 +18,10 @@ struct castore;
  * else the bundle where the distributions keep it, else OpenSSL's directory).
  * 0, or -1 with err set (ERR_CONFIG, STAGE_TLS): unreadable, or no certificate in it.
  */
-int	castore_load(struct castore **, const char *ca_file, struct err *);
+int castore_load(struct castore **, const char *ca_file, struct err *);
 /* Makes store look here for what it does not hold.  c must outlive the store. */
-int	castore_attach(struct castore *c, X509_STORE *store);
-void	castore_free(struct castore *);
-size_t	castore_count(const struct castore *);
+int castore_attach(struct castore *c, X509_STORE *store);
+void castore_free(struct castore *);
+size_t castore_count(const struct castore *);
 
 #endif

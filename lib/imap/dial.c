@@ -66,8 +66,9 @@ static int
 set_up(struct net *n, CURL *c, const char *url, char *message)
 {
 	int ok = 1;
-	long resolve = n->p.family == 4 ? CURL_IPRESOLVE_V4 :
-	    n->p.family == 6 ? CURL_IPRESOLVE_V6 : CURL_IPRESOLVE_WHATEVER;
+	long resolve = n->p.family == 4 ? CURL_IPRESOLVE_V4
+	    : n->p.family == 6		? CURL_IPRESOLVE_V6
+					: CURL_IPRESOLVE_WHATEVER;
 
 	ok &= curl_easy_setopt(c, CURLOPT_ERRORBUFFER, message) == CURLE_OK;
 	ok &= curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK;
@@ -94,7 +95,8 @@ set_up(struct net *n, CURL *c, const char *url, char *message)
 static int
 fail_proxy(struct net *n, const char *what)
 {
-	return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, false, "cannot connect through the proxy %s: %s", n->proxy, what);
+	return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, false, "cannot connect through the proxy %s: %s",
+	    n->proxy, what);
 }
 
 static int
@@ -104,7 +106,8 @@ fail_timeout(struct net *n, bool resolved)
 	int secs = (n->p.timeout_ms + 999) / 1000;
 
 	if (!resolved)
-		snprintf(text, sizeof text, "temporary failure in name resolution: no answer within %d s", secs);
+		snprintf(text, sizeof text, "temporary failure in name resolution: no answer within %d s",
+		    secs);
 	else
 		snprintf(text, sizeof text, "no connection within %d s: connection timed out", secs);
 	if (n->proxy[0] != '\0')
@@ -132,8 +135,8 @@ fail_dial(struct net *n, CURL *c, CURLcode code, const char *message)
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return fail_timeout(n, lookup > 0);
 	if (n->proxy[0] != '\0' && answer >= 300)
-		return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, false, "the proxy %s answers HTTP %ld to CONNECT", n->proxy,
-		    answer);
+		return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, false,
+		    "the proxy %s answers HTTP %ld to CONNECT", n->proxy, answer);
 	if (code == CURLE_COULDNT_CONNECT && errnum != 0)
 		snprintf(text, sizeof text, "%s", strerror((int)errnum));
 	else
@@ -182,7 +185,7 @@ net_dial(struct net *n, struct err *err)
 	CURLcode code;
 	int r = -1;
 
-	signal(SIGPIPE, SIG_IGN);	/* OpenSSL writes with write(2) */
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes with write(2) */
 	if (check_proxy(n) == -1)
 		goto out;
 	snprintf(url, sizeof url, "http://%s/", n->subject);

@@ -18,7 +18,7 @@ direct(uint32_t c)
 /* Bits that wait to become base64 digits. */
 struct bits {
 	uint32_t v;
-	int	 n;
+	int n;
 };
 
 static void
@@ -143,7 +143,7 @@ utf7_decode(struct str *s, const char *raw)
 			str_addc(s, '&');
 			was_shift = false;
 		} else if (was_shift || decode_shift(s, p + 1, n) == -1) {
-			goto bad;	/* two shifts in a row: one would have done */
+			goto bad; /* two shifts in a row: one would have done */
 		} else {
 			was_shift = true;
 		}
@@ -210,11 +210,19 @@ static const struct {
 	const char *name;
 	uint32_t bit;
 } attrs[] = {
-	{ "\\Noselect", FA_NOSELECT }, { "\\Noinferiors", FA_NOINFERIORS },
-	{ "\\HasChildren", FA_HASCHILDREN }, { "\\NonExistent", FA_NONEXISTENT },
-	{ "\\Sent", FA_SENT }, { "\\Trash", FA_TRASH }, { "\\Drafts", FA_DRAFTS }, { "\\Junk", FA_JUNK },
-	{ "\\Archive", FA_ARCHIVE }, { "\\All", FA_ALL }, { "\\Flagged", FA_FLAGGED },
-	{ "\\Important", FA_IMPORTANT }, { "\\Marked", FA_MARKED },
+	{ "\\Noselect", FA_NOSELECT },
+	{ "\\Noinferiors", FA_NOINFERIORS },
+	{ "\\HasChildren", FA_HASCHILDREN },
+	{ "\\NonExistent", FA_NONEXISTENT },
+	{ "\\Sent", FA_SENT },
+	{ "\\Trash", FA_TRASH },
+	{ "\\Drafts", FA_DRAFTS },
+	{ "\\Junk", FA_JUNK },
+	{ "\\Archive", FA_ARCHIVE },
+	{ "\\All", FA_ALL },
+	{ "\\Flagged", FA_FLAGGED },
+	{ "\\Important", FA_IMPORTANT },
+	{ "\\Marked", FA_MARKED },
 };
 #define NATTRS (sizeof attrs / sizeof attrs[0])
 

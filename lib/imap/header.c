@@ -8,7 +8,7 @@
 #include "imap/header.h"
 #include "imap/utf8.h"
 
-#define WORD_MAX	4096	/* RFC 2047 says 75; nobody is helped by strictness */
+#define WORD_MAX 4096 /* RFC 2047 says 75; nobody is helped by strictness */
 
 /* --- fields --- */
 
@@ -87,14 +87,21 @@ charset_of(const char *name, size_t n)
 		const char *name;
 		enum charset cs;
 	} table[] = {
-		{ "utf-8", CS_UTF8 }, { "utf8", CS_UTF8 },
+		{ "utf-8", CS_UTF8 },
+		{ "utf8", CS_UTF8 },
 		/* 0x80-0x9f are controls in ISO-8859-1; whoever sends them means windows-1252 */
-		{ "us-ascii", CS_WINDOWS_1252 }, { "ascii", CS_WINDOWS_1252 },
-		{ "iso-8859-1", CS_WINDOWS_1252 }, { "iso8859-1", CS_WINDOWS_1252 }, { "latin1", CS_WINDOWS_1252 },
-		{ "windows-1252", CS_WINDOWS_1252 }, { "cp1252", CS_WINDOWS_1252 },
-		{ "iso-8859-15", CS_LATIN9 }, { "iso8859-15", CS_LATIN9 }, { "latin9", CS_LATIN9 },
+		{ "us-ascii", CS_WINDOWS_1252 },
+		{ "ascii", CS_WINDOWS_1252 },
+		{ "iso-8859-1", CS_WINDOWS_1252 },
+		{ "iso8859-1", CS_WINDOWS_1252 },
+		{ "latin1", CS_WINDOWS_1252 },
+		{ "windows-1252", CS_WINDOWS_1252 },
+		{ "cp1252", CS_WINDOWS_1252 },
+		{ "iso-8859-15", CS_LATIN9 },
+		{ "iso8859-15", CS_LATIN9 },
+		{ "latin9", CS_LATIN9 },
 	};
-	const char *star = memchr(name, '*', n);	/* a language, RFC 2231 5 */
+	const char *star = memchr(name, '*', n); /* a language, RFC 2231 5 */
 	size_t i, len = star != NULL ? (size_t)(star - name) : n;
 
 	for (i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -103,43 +110,45 @@ charset_of(const char *name, size_t n)
 	return CS_NONE;
 }
 
+/* clang-format off */
+static const uint16_t high_1252[32] = {
+	0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
+	0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0xfffd, 0x017d, 0xfffd,
+	0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+	0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0xfffd, 0x017e, 0x0178,
+};
+/* where ISO-8859-15 differs from ISO-8859-1 */
+static const uint16_t latin9_only[][2] = {
+	{ 0xa4, 0x20ac }, { 0xa6, 0x0160 }, { 0xa8, 0x0161 }, { 0xb4, 0x017d },
+	{ 0xb8, 0x017e }, { 0xbc, 0x0152 }, { 0xbd, 0x0153 }, { 0xbe, 0x0178 },
+};
+/* clang-format on */
+
 static uint32_t
 windows_1252(unsigned char c)
 {
-	static const uint16_t high[32] = {
-		0x20ac, 0xfffd, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021,
-		0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0xfffd, 0x017d, 0xfffd,
-		0xfffd, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
-		0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0xfffd, 0x017e, 0x0178,
-	};
-
-	return c >= 0x80 && c < 0xa0 ? high[c - 0x80] : c;
+	return c >= 0x80 && c < 0xa0 ? high_1252[c - 0x80] : c;
 }
 
 static uint32_t
 latin9(unsigned char c)
 {
-	switch (c) {
-	case 0xa4: return 0x20ac;
-	case 0xa6: return 0x0160;
-	case 0xa8: return 0x0161;
-	case 0xb4: return 0x017d;
-	case 0xb8: return 0x017e;
-	case 0xbc: return 0x0152;
-	case 0xbd: return 0x0153;
-	case 0xbe: return 0x0178;
-	default: return c;
-	}
+	size_t i;
+
+	for (i = 0; i < sizeof latin9_only / sizeof latin9_only[0]; i++)
+		if (latin9_only[i][0] == c)
+			return latin9_only[i][1];
+	return c;
 }
 
 /* --- decoding --- */
 
 struct decoder {
 	struct str *out;
-	size_t	 from, max;
-	bool	 full;
-	enum charset cs;	/* of pending */
-	struct str pending;	/* bytes of neighbouring words in one charset: characters may span words */
+	size_t from, max;
+	bool full;
+	enum charset cs;    /* of pending */
+	struct str pending; /* bytes of neighbouring words in one charset: characters may span words */
 };
 
 static void
@@ -270,7 +279,7 @@ header_decode(struct str *out, const char *raw, size_t len, size_t max)
 {
 	struct decoder d = { .out = out, .from = out->len, .max = max, .pending = STR_INIT };
 	struct str bytes = STR_INIT;
-	size_t i = 0, gap = 0, k;	/* gap: blanks after a word, dropped if another word follows */
+	size_t i = 0, gap = 0, k; /* gap: blanks after a word, dropped if another word follows */
 	bool after = false;
 	enum charset cs;
 

@@ -17,7 +17,7 @@
  * (line ends go, the blank after them stays), trimmed, at most max bytes, added
  * to value.  The block may end anywhere; an empty line ends it.  1 found, 0 not.
  */
-int	header_field(struct str *value, const char *block, size_t len, const char *name, size_t max);
+int header_field(struct str *value, const char *block, size_t len, const char *name, size_t max);
 
 /*
  * The text of an unstructured or address field, for people: RFC 2047 words
@@ -25,7 +25,7 @@ int	header_field(struct str *value, const char *block, size_t len, const char *n
  * bytes as windows-1252.  Valid UTF-8, at most max bytes, cut between
  * characters; control characters stay as they came.
  */
-void	header_decode(struct str *out, const char *raw, size_t len, size_t max);
+void header_decode(struct str *out, const char *raw, size_t len, size_t max);
 
 /*
  * 64 bits of SHA-256 of the Message-ID of the block: trimmed, without line

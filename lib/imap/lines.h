@@ -10,20 +10,23 @@
 #include <stdint.h>
 
 struct lines {
-	uint64_t literal;	/* bytes of a literal still to come */
-	uint64_t announced;	/* size of that literal */
-	uint64_t line;		/* bytes of the line so far */
-	char	 end[24];	/* its last bytes, for "{n}" */
-	size_t	 nend;
+	uint64_t literal;   /* bytes of a literal still to come */
+	uint64_t announced; /* size of that literal */
+	uint64_t line;	    /* bytes of the line so far */
+	char end[24];	    /* its last bytes, for "{n}" */
+	size_t nend;
 };
-#define LINES_INIT { 0, 0, 0, { 0 }, 0 }
+#define LINES_INIT \
+	{ \
+		0, 0, 0, { 0 }, 0 \
+	}
 
 enum lines_part {
-	LINES_PART,	/* of a line: more is to come */
-	LINES_END,	/* the rest of a line, with its LF; l->literal says whether a literal follows */
+	LINES_PART, /* of a line: more is to come */
+	LINES_END,  /* the rest of a line, with its LF; l->literal says whether a literal follows */
 	LINES_LITERAL
 };
 /* The next piece of p[0 … n-1], n > 0: its length; *part says what it is. */
-size_t	lines_next(struct lines *l, const char *p, size_t n, enum lines_part *part);
+size_t lines_next(struct lines *l, const char *p, size_t n, enum lines_part *part);
 
 #endif

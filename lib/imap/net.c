@@ -11,8 +11,8 @@
 #include "base/util.h"
 #include "imap/net_priv.h"
 
-#define TIMEOUT_MS	60000
-#define RATE		1024	/* bytes a second; less is a stall */
+#define TIMEOUT_MS 60000
+#define RATE 1024 /* bytes a second; less is a stall */
 
 int
 net_prepare(struct net **out, const struct net_params *p, struct err *err)
@@ -289,8 +289,8 @@ net_write(struct net *n, const void *data, size_t size)
 			return net_fail_tls(n, STAGE_NONE, r);
 		r = net_wait(n, e == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, n->p.timeout_ms);
 		if (r == 0)
-			return net_fail(n, ERR_UNAVAIL, STAGE_NONE, false, "stalled: nothing could be sent within %d s",
-			    (n->p.timeout_ms + 999) / 1000);
+			return net_fail(n, ERR_UNAVAIL, STAGE_NONE, false,
+			    "stalled: nothing could be sent within %d s", (n->p.timeout_ms + 999) / 1000);
 		if (r == -1)
 			return -1;
 	}

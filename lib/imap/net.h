@@ -32,48 +32,47 @@
 
 #include "base/err.h"
 
-#define NET_TAIL	4096		/* bytes read last that are kept */
-#define NET_LINE_MAX	(64u << 20)	/* a SEARCH answer with millions of UIDs */
+#define NET_TAIL 4096		 /* bytes read last that are kept */
+#define NET_LINE_MAX (64u << 20) /* a SEARCH answer with millions of UIDs */
 
 struct net;
 
 struct net_params {
-	const char *host;	/* foreign, as all here, until net_free; a name or an address, no brackets */
+	const char *host; /* foreign, as all here, until net_free; a name or an address, no brackets */
 	unsigned port;
-	const char *ca_file;	/* NULL or "": the system's (SSL_CERT_FILE, SSL_CERT_DIR are honoured) */
-	const char *proxy;	/* NULL or "": none; the environment is not looked at */
-	int	 family;	/* 0, 4 or 6 */
-	int	 timeout_ms;	/* for the dial as a whole, for the handshake as a whole, and T above; 0: 60 s */
-	uint64_t max_literal;	/* 0: no limit here */
+	const char *ca_file; /* NULL or "": the system's (SSL_CERT_FILE, SSL_CERT_DIR are honoured) */
+	const char *proxy;   /* NULL or "": none; the environment is not looked at */
+	int family;	     /* 0, 4 or 6 */
+	int timeout_ms;	     /* for the dial as a whole, for the handshake as a whole, and T above; 0: 60 s */
+	uint64_t max_literal; /* 0: no limit here */
 };
 
 /* 0, or -1 with err set (ERR_CONFIG for a CA file that cannot be used).  *n is NULL on failure. */
-int	net_prepare(struct net **n, const struct net_params *, struct err *)
-	    __attribute__((warn_unused_result));
-int	net_dial(struct net *, struct err *) __attribute__((warn_unused_result));
-int	net_handshake(struct net *, struct err *) __attribute__((warn_unused_result));
+int net_prepare(struct net **n, const struct net_params *, struct err *) __attribute__((warn_unused_result));
+int net_dial(struct net *, struct err *) __attribute__((warn_unused_result));
+int net_handshake(struct net *, struct err *) __attribute__((warn_unused_result));
 /* Sends close_notify if it can be done without waiting; closes; NULL is allowed. */
-void	net_free(struct net *);
+void net_free(struct net *);
 
 /*
  * At least one byte and at most size into buf: their number; -1 at EOF, stall
  * or error: see net_error.  Never 0.
  */
-long	net_read(struct net *, void *buf, size_t size);
+long net_read(struct net *, void *buf, size_t size);
 /* All n bytes (then n), or -1. */
-long	net_write(struct net *, const void *, size_t n);
+long net_write(struct net *, const void *, size_t n);
 /*
  * Nonblocking look: 1 if net_read would return at once, 0 if not, -1 if the
  * connection has failed.
  */
-int	net_pending(struct net *);
+int net_pending(struct net *);
 /*
  * What ended the connection: kind ERR_NONE while it lives.  stage is
  * STAGE_NONE for failures after the handshake: the session knows the stage.
  */
 const struct err *net_error(const struct net *);
 /* Did the end come as EOF or reset (true), or from a stall, a limit or us (false)? */
-bool	net_was_cut(const struct net *);
+bool net_was_cut(const struct net *);
 
 /*
  * In each wait fd is polled too.  cb is called when poll reports one of events
@@ -82,7 +81,7 @@ bool	net_was_cut(const struct net *);
  * ends and the connection has failed with ERR_AGAIN, "stopped".  0 goes on.
  * cb NULL: POLLHUP and POLLERR end the wait, events is ignored.  fd -1: none.
  */
-void	net_watch(struct net *, int fd, short events, int (*cb)(void *arg, short revents), void *arg);
+void net_watch(struct net *, int fd, short events, int (*cb)(void *arg, short revents), void *arg);
 
 /* The last bytes read, at most NET_TAIL, as they came; foreign, valid until the next read. */
 const char *net_tail(struct net *, size_t *len);
@@ -92,13 +91,13 @@ const char *net_tail(struct net *, size_t *len);
  * stays the caller's.  While private is set, what is written to the server
  * appears as "[secret]".
  */
-void	net_trace(struct net *, int fd);
-void	net_private(struct net *, bool);
+void net_trace(struct net *, int fd);
+void net_private(struct net *, bool);
 
-const char *net_address(const struct net *);	/* of the peer (or the proxy), numeric; "" before the dial */
-const char *net_tls(const struct net *);	/* "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" before the handshake */
-const char *net_proxy(const struct net *);	/* without credentials; "" = none */
-int	net_fd(const struct net *);		/* for poll; -1 before the dial */
-uint64_t net_received(const struct net *);	/* bytes, all in all */
+const char *net_address(const struct net *); /* of the peer (or the proxy), numeric; "" before the dial */
+const char *net_tls(const struct net *);     /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" before the handshake */
+const char *net_proxy(const struct net *);   /* without credentials; "" = none */
+int net_fd(const struct net *);		     /* for poll; -1 before the dial */
+uint64_t net_received(const struct net *);   /* bytes, all in all */
 
 #endif

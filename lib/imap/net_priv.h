@@ -12,53 +12,53 @@ struct castore;
 
 struct net {
 	struct net_params p;
-	SSL_CTX	*ctx;
-	SSL	*ssl;
+	SSL_CTX *ctx;
+	SSL *ssl;
 	struct castore *ca;
-	int	 fd;
-	bool	 up;		/* the handshake is done and nothing has failed since */
+	int fd;
+	bool up; /* the handshake is done and nothing has failed since */
 
-	int	 watch_fd;
-	short	 watch_events;
-	int	(*watch_cb)(void *, short);
-	void	*watch_arg;
+	int watch_fd;
+	short watch_events;
+	int (*watch_cb)(void *, short);
+	void *watch_arg;
 
 	struct err err;
-	bool	 cut;
+	bool cut;
 
 	/* Stalls, all in milliseconds of waiting: time spent elsewhere does not count. */
-	int	 idle_ms;	/* since the last byte */
-	int	 line_ms;	/* since the last whole line, outside literals */
-	int	 literal_ms;	/* of the window in this literal */
-	int	 all_ms;	/* of the window over everything */
-	uint64_t literal_bytes, all_bytes;	/* in those windows */
+	int idle_ms;			   /* since the last byte */
+	int line_ms;			   /* since the last whole line, outside literals */
+	int literal_ms;			   /* of the window in this literal */
+	int all_ms;			   /* of the window over everything */
+	uint64_t literal_bytes, all_bytes; /* in those windows */
 
 	struct lines lines;
 	uint64_t received;
-	char	 tail[2 * NET_TAIL];	/* filled from the front; the last NET_TAIL bytes count */
-	size_t	 ntail;
+	char tail[2 * NET_TAIL]; /* filled from the front; the last NET_TAIL bytes count */
+	size_t ntail;
 
 	struct trace trace;
-	bool	 private;
+	bool private;
 
-	char	 subject[300];	/* host:port */
-	char	 address[64], tls[64], proxy[256];
+	char subject[300]; /* host:port */
+	char address[64], tls[64], proxy[256];
 };
 
 /* Records why the connection is lost (the first reason stays); returns -1. */
-int	net_fail(struct net *, enum err_kind, enum err_stage, bool cut, const char *fmt, ...)
-	    __attribute__((format(printf, 5, 6)));
+int net_fail(struct net *, enum err_kind, enum err_stage, bool cut, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 /* The same for OpenSSL's queue and errno after a failed call that returned ret. */
-int	net_fail_tls(struct net *, enum err_stage, int ret);
+int net_fail_tls(struct net *, enum err_stage, int ret);
 /*
  * Waits for events on the connection for at most ms of time.  1 ready; 0 time is
  * up; -1 stopped by the watched descriptor, or poll failed: net_fail was called.
  */
-int	net_wait(struct net *, short events, int ms);
+int net_wait(struct net *, short events, int ms);
 /* Looks at the watched descriptor without waiting: 0 go on, -1 stopped (net_fail was called). */
-int	net_look(struct net *);
+int net_look(struct net *);
 
-int	tls_prepare(struct net *, struct err *);
-void	tls_release(struct net *);
+int tls_prepare(struct net *, struct err *);
+void tls_release(struct net *);
 
 #endif

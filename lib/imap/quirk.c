@@ -8,7 +8,7 @@
 #include "imap/header.h"
 #include "imap/quirk.h"
 
-#define DAY_MS	86400000u
+#define DAY_MS 86400000u
 
 /* --- texts --- */
 
@@ -55,7 +55,7 @@ quirk_throttle_ms(const char *text)
 		return 0;
 	p = strcasestr(text, key);
 	if (p == NULL)
-		return 60000;	/* throttled, but not for how long */
+		return 60000; /* throttled, but not for how long */
 	p += sizeof key - 1;
 	while (*p == ' ')
 		p++;
@@ -131,7 +131,8 @@ decide(struct quirk_substitute *s, bool whole)
 		s->decided = whole;
 		return;
 	}
-	if (!field_says(p, (size_t)(body - p), "Subject", "Retrieval using the IMAP4 protocol failed for the following message:") ||
+	if (!field_says(p, (size_t)(body - p), "Subject",
+		"Retrieval using the IMAP4 protocol failed for the following message:") ||
 	    !field_says(p, (size_t)(body - p), "From", "Microsoft Exchange Server")) {
 		s->decided = true;
 		return;
@@ -237,7 +238,7 @@ quirk_copyuid(const char *text, uint32_t *uidvalidity, uint64_t *copied)
 	p = end;
 	while (*p == ' ')
 		p++;
-	if (*p == ']' || *p == '\0')	/* empty sets: nothing was there to copy */
+	if (*p == ']' || *p == '\0') /* empty sets: nothing was there to copy */
 		return 1;
 	return count_set(&p, copied) == 0;
 }

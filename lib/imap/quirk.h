@@ -13,13 +13,13 @@
 
 enum quirk_text {
 	QUIRK_NONE,
-	QUIRK_THROTTLED,	/* "Request is throttled. Suggested Backoff Time: 92415 milliseconds" (imapsync #198) */
-	QUIRK_NOT_CONNECTED,	/* "User is authenticated but not connected" (MailKit #1135) */
-	QUIRK_EXPIRED,		/* "Session invalidated - AccessTokenExpired" (imapsync #250) */
-	QUIRK_REFUSED,		/* "AUTHENTICATE failed" */
-	QUIRK_UNAVAILABLE,	/* "Server Unavailable. 15": one message, or the back end (offlineimap #62) */
-	QUIRK_CLOSED_IDLE,	/* "Connection is closed. 13": idle, or end of session */
-	QUIRK_CLOSED_ERRORS	/* "Connection closed. 14": too many errors */
+	QUIRK_THROTTLED, /* "Request is throttled. Suggested Backoff Time: 92415 milliseconds" (imapsync #198) */
+	QUIRK_NOT_CONNECTED, /* "User is authenticated but not connected" (MailKit #1135) */
+	QUIRK_EXPIRED,	     /* "Session invalidated - AccessTokenExpired" (imapsync #250) */
+	QUIRK_REFUSED,	     /* "AUTHENTICATE failed" */
+	QUIRK_UNAVAILABLE,   /* "Server Unavailable. 15": one message, or the back end (offlineimap #62) */
+	QUIRK_CLOSED_IDLE,   /* "Connection is closed. 13": idle, or end of session */
+	QUIRK_CLOSED_ERRORS  /* "Connection closed. 14": too many errors */
 };
 /* What a NO, BAD or BYE text of Exchange means.  text may be NULL. */
 enum quirk_text quirk_text(const char *text);
@@ -33,7 +33,7 @@ uint32_t quirk_throttle_ms(const char *text);
  * into text; false and "" if there is none.  Inside a body anything can stand:
  * ask only after the connection has failed.
  */
-bool	quirk_last_words(const char *tail, size_t len, char *text, size_t size);
+bool quirk_last_words(const char *tail, size_t len, char *text, size_t size);
 
 /*
  * The substitute that Exchange sends for a message it cannot render (MailKit
@@ -42,16 +42,19 @@ bool	quirk_last_words(const char *tail, size_t len, char *text, size_t size);
  * server couldn't retrieve the following message:".  All three must be there.
  * Feed the first bytes of a body (any line ends), as they arrive.
  */
-#define QUIRK_SUBSTITUTE_MAX 8192	/* the substitute is short: what does not show itself here is none */
+#define QUIRK_SUBSTITUTE_MAX 8192 /* the substitute is short: what does not show itself here is none */
 struct quirk_substitute {
 	struct str head;
-	bool	   decided, yes;
+	bool decided, yes;
 };
-#define QUIRK_SUBSTITUTE_INIT { STR_INIT, false, false }
-void	quirk_substitute_feed(struct quirk_substitute *, const void *, size_t);
-bool	quirk_substitute_is(struct quirk_substitute *);		/* at the body's end */
-void	quirk_substitute_reset(struct quirk_substitute *);	/* for the next body; memory is kept */
-void	quirk_substitute_release(struct quirk_substitute *);
+#define QUIRK_SUBSTITUTE_INIT \
+	{ \
+		STR_INIT, false, false \
+	}
+void quirk_substitute_feed(struct quirk_substitute *, const void *, size_t);
+bool quirk_substitute_is(struct quirk_substitute *);	/* at the body's end */
+void quirk_substitute_reset(struct quirk_substitute *); /* for the next body; memory is kept */
+void quirk_substitute_release(struct quirk_substitute *);
 
 /*
  * Exchange closes a connection after about ten errors (imapsync FAQ; "Connection
@@ -62,8 +65,8 @@ void	quirk_substitute_release(struct quirk_substitute *);
 struct quirk_budget {
 	unsigned errors;
 };
-bool	quirk_budget_spend(struct quirk_budget *);
-bool	quirk_budget_spent(const struct quirk_budget *);
+bool quirk_budget_spend(struct quirk_budget *);
+bool quirk_budget_spent(const struct quirk_budget *);
 
 /*
  * COPYUID (RFC 4315) in a response text or code: "COPYUID 415 200 43", also with
@@ -72,6 +75,6 @@ bool	quirk_budget_spent(const struct quirk_budget *);
  * copy).  1 with *uidvalidity and *copied (number of source UIDs, 0 for empty
  * sets), 0 if there is none.
  */
-int	quirk_copyuid(const char *text, uint32_t *uidvalidity, uint64_t *copied);
+int quirk_copyuid(const char *text, uint32_t *uidvalidity, uint64_t *copied);
 
 #endif

@@ -15,8 +15,8 @@
 #include "imap/net_priv.h"
 
 /* Servers send small records; this takes many with one read(2): 43,000 calls became 7,300 for 87 MB. */
-#define READ_BUFFER	(128 * 1024)
-#define LEVEL		2	/* RSA >= 2048, no SHA-1: what the Web asks too */
+#define READ_BUFFER (128 * 1024)
+#define LEVEL 2 /* RSA >= 2048, no SHA-1: what the Web asks too */
 
 static int
 bad_setup(struct net *n, struct err *err, const char *what)
@@ -24,7 +24,8 @@ bad_setup(struct net *n, struct err *err, const char *what)
 	unsigned long e = ERR_get_error();
 	const char *reason = e != 0 ? ERR_reason_error_string(e) : NULL;
 
-	return err_set(err, ERR_INTERNAL, STAGE_TLS, n->subject, "TLS: %s: %s", what, reason ? reason : "failed");
+	return err_set(err, ERR_INTERNAL, STAGE_TLS, n->subject, "TLS: %s: %s", what,
+	    reason ? reason : "failed");
 }
 
 static bool
@@ -48,7 +49,7 @@ expect_host(struct net *n)
 	len = (size_t)snprintf(name, sizeof name, "%s", n->p.host);
 	if (len == 0 || len >= sizeof name)
 		return 0;
-	if (name[len - 1] == '.')	/* neither SNI nor certificates have the root's dot */
+	if (name[len - 1] == '.') /* neither SNI nor certificates have the root's dot */
 		name[len - 1] = '\0';
 	SSL_set_hostflags(n->ssl, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	return SSL_set_tlsext_host_name(n->ssl, name) == 1 && SSL_set1_host(n->ssl, name) == 1;
@@ -94,7 +95,7 @@ void
 tls_release(struct net *n)
 {
 	if (n->ssl != NULL && n->up)
-		SSL_shutdown(n->ssl);	/* close_notify; the socket does not block, and nothing is waited for */
+		SSL_shutdown(n->ssl); /* close_notify; the socket does not block, and nothing is waited for */
 	SSL_free(n->ssl);
 	SSL_CTX_free(n->ctx);
 	castore_free(n->ca);
@@ -108,8 +109,9 @@ fail_system(struct net *n, enum err_stage stage, int errnum)
 	const char *where = stage == STAGE_TLS ? " in the handshake" : "";
 
 	if (errnum == 0 || errnum == ECONNRESET || errnum == EPIPE)
-		return net_fail(n, ERR_UNAVAIL, stage, true, errnum == ECONNRESET ?
-		    "connection reset by peer%s" : "connection closed by peer%s", where);
+		return net_fail(n, ERR_UNAVAIL, stage, true,
+		    errnum == ECONNRESET ? "connection reset by peer%s" : "connection closed by peer%s",
+		    where);
 	return net_fail(n, ERR_UNAVAIL, stage, true, "connection lost%s: %s", where, strerror(errnum));
 }
 
@@ -129,9 +131,10 @@ net_fail_tls(struct net *n, enum err_stage stage, int ret)
 	if (code == 0)
 		return fail_system(n, stage, e == SSL_ERROR_SYSCALL ? errnum : 0);
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-		return fail_system(n, stage, 0);	/* no close_notify: cut */
+		return fail_system(n, stage, 0); /* no close_notify: cut */
 	reason = ERR_reason_error_string(code);
-	return net_fail(n, ERR_PROTO, stage, false, "TLS: %s", reason != NULL ? reason : "error without a name");
+	return net_fail(n, ERR_PROTO, stage, false, "TLS: %s",
+	    reason != NULL ? reason : "error without a name");
 }
 
 int

@@ -19,21 +19,21 @@
 #include "base/util.h"
 #include "imap/lines.h"
 
-#define TRACE_LITERAL	2048
-#define TRACE_LINE	4096	/* longer lines are cut */
+#define TRACE_LITERAL 2048
+#define TRACE_LINE 4096 /* longer lines are cut */
 
 struct trace {
-	int	 fd;		/* foreign; -1: off */
-	int64_t	 start;
+	int fd; /* foreign; -1: off */
+	int64_t start;
 	struct lines sent, received;
 	struct str sent_line, received_line;
 };
 
-void	trace_init(struct trace *);
-void	trace_start(struct trace *, int fd);
-void	trace_sent(struct trace *, const char *, size_t, bool private);
-void	trace_received(struct trace *, const char *, size_t);
-void	trace_note(struct trace *, const char *text);	/* "[pid] seconds -- text" */
-void	trace_release(struct trace *);
+void trace_init(struct trace *);
+void trace_start(struct trace *, int fd);
+void trace_sent(struct trace *, const char *, size_t, bool private);
+void trace_received(struct trace *, const char *, size_t);
+void trace_note(struct trace *, const char *text); /* "[pid] seconds -- text" */
+void trace_release(struct trace *);
 
 #endif

@@ -8,6 +8,6 @@
 #include "base/secret.h"
 
 /* base64("user=" user ^A "auth=Bearer " token ^A ^A), added to out; what is made on the way is cleansed. */
-void	xoauth2_string(struct secret *out, const char *user, const struct secret *token);
+void xoauth2_string(struct secret *out, const char *user, const struct secret *token);
 
 #endif

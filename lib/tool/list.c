@@ -67,6 +67,30 @@ list_date(struct list *l, const char *name, int64_t date)
 }
 
 void
+list_flags(struct list *l, const char *name, uint32_t flags)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} known[] = {
+		{ MF_SEEN, "\\Seen" },
+		{ MF_ANSWERED, "\\Answered" },
+		{ MF_FLAGGED, "\\Flagged" },
+		{ MF_DELETED, "\\Deleted" },
+		{ MF_DRAFT, "\\Draft" },
+		{ MF_MDNSENT, "$MDNSent" },
+	};
+	struct str words = STR_INIT;
+	size_t i;
+
+	for (i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (flags & known[i].bit)
+			str_addf(&words, "%s%s", words.len > 0 ? " " : "", known[i].name);
+	list_string(l, name, words.len > 0 ? words.s : "");
+	str_release(&words);
+}
+
+void
 list_none(struct list *l, const char *name)
 {
 	if (l->o->json)
@@ -94,12 +118,12 @@ list_look(struct list *l, const char *const *pattern, size_t n, bool all)
 	for (i = 0; i < n; i++) {
 		k = strlen(pattern[i]) + 1;
 		if (len + k > WIRE_PATTERNS - 1)
-			break;		/* list_run has checked that they fit */
+			break; /* list_run has checked that they fit */
 		memcpy(w->patterns + len, pattern[i], k);
 		len += k;
 	}
 	w->npattern = (uint16_t)i;
-	if (all) {	/* an exclusion that fits nothing: only a name that stands alone is opened */
+	if (all) { /* an exclusion that fits nothing: only a name that stands alone is opened */
 		w->patterns[len++] = '\0';
 		w->nexclude = 1;
 	}
@@ -123,7 +147,7 @@ event(struct list *l, const struct link_event *ev, struct err *err)
 	case LINK_LOST:
 		l->job->lost(l, ev->suspect);
 		break;
-	case LINK_GONE:		/* the only lane is never given up without an error */
+	case LINK_GONE: /* the only lane is never given up without an error */
 	case LINK_FD:
 		break;
 	}
@@ -169,21 +193,24 @@ check(const struct options *o, struct err *err)
 	size_t i, len = 0;
 
 	if (folder != NULL && (strlen(folder) >= WIRE_NAME || strpbrk(folder, "*%") != NULL))
-		return usage(err, "FOLDER names one folder, or is an attribute such as '\\Sent'; -F takes patterns");
+		return usage(err,
+		    "FOLDER names one folder, or is an attribute such as '\\Sent'; -F takes patterns");
 	for (i = 0; i < o->folder.n; i++)
 		len += strlen(o->folder.v[i]) + 1;
 	if (len >= WIRE_PATTERNS || o->folder.n > 1000)
 		return usage(err, "more folder patterns than can be asked for");
 	if (o->search == NULL)
 		return 0;
-	if (strlen(o->search) >= sizeof ((struct wire_search *)NULL)->criteria)
+	if (strlen(o->search) >= sizeof((struct wire_search *)NULL)->criteria)
 		return usage(err, "the criteria of --search are too long");
 	if (!printable_ascii(o->search))
-		return usage(err, "the criteria of --search must be printable ASCII (the server takes no other)");
+		return usage(err,
+		    "the criteria of --search must be printable ASCII (the server takes no other)");
 	if (strchr(o->search, '{') != NULL)
 		return usage(err, "the criteria of --search may not hold literals ({n}): use quoted strings");
 	if (strncasecmp(o->search, "CHARSET", 7) == 0)
-		return usage(err, "the criteria of --search may not begin with CHARSET: the server takes ASCII only");
+		return usage(err,
+		    "the criteria of --search may not begin with CHARSET: the server takes ASCII only");
 	return 0;
 }
 

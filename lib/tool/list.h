@@ -16,14 +16,14 @@
 #include "entra/source.h"
 
 struct list_report {
-	char	folder[1024];	/* the folder that the error is about, or "" */
+	char folder[1024]; /* the folder that the error is about, or "" */
 };
 
 /*
  * Runs to the end, or until stop becomes non-zero.  SIGPIPE must be ignored.
  * 0, or -1 with err set (EPIPE keeps its errno).
  */
-int	list_run(const struct options *, struct source *, const volatile sig_atomic_t *stop,
-	    struct list_report *, struct err *);
+int list_run(const struct options *, struct source *, const volatile sig_atomic_t *stop, struct list_report *,
+    struct err *);
 
 #endif

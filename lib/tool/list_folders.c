@@ -7,8 +7,8 @@
 #include "tool/list_int.h"
 
 struct folders {
-	struct strlist printed;		/* names: the look is done again when the connection is lost */
-	bool	*fits;			/* owned: which patterns have found something */
+	struct strlist printed; /* names: the look is done again when the connection is lost */
+	bool *fits;		/* owned: which patterns have found something */
 };
 
 void *
@@ -96,7 +96,7 @@ folder(struct list *l, const struct wire_folder *w, struct err *err)
 	size_t i;
 
 	if (w->state == FOLDER_GONE && w->delimiter == '\0' && w->attrs == 0)
-		return 0;	/* asked for by name, and neither listed nor there: done() tells */
+		return 0; /* asked for by name, and neither listed nor there: done() tells */
 	for (i = 0; i < l->o->folder.n; i++)
 		if (folder_match(l->o->folder.v[i], w->name, w->delimiter, w->attrs))
 			f->fits[i] = true;
@@ -122,8 +122,8 @@ done(struct list *l, const struct wire_done *d, struct err *err)
 	for (i = 0; i < l->o->folder.n; i++) {
 		p = l->o->folder.v[i];
 		if (!f->fits[i])
-			return err_set(err, ERR_NOENT, STAGE_FOLDER, p, folder_is_pattern(p) ?
-			    "no folder fits" : "no such folder");
+			return err_set(err, ERR_NOENT, STAGE_FOLDER, p,
+			    folder_is_pattern(p) ? "no folder fits" : "no such folder");
 	}
 	return 0;
 }

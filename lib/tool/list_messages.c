@@ -8,7 +8,9 @@
  *	FETCH	windows of UIDs, two in flight, each message printed as it comes
  *
  * A window that was not answered to its end when the connection broke is asked
- * for again, and what was printed of it already is left out.
+ * for again, and what was printed of it already is left out.  Beside each window
+ * goes a SEARCH: messages that are there but whose reply could not be read are
+ * printed with what can be had of them, rather than silently not at all.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,28 +22,28 @@
 #include "tool/list_int.h"
 #include "tool/window.h"
 
-#define WINDOW		500	/* messages in a window, about */
-#define IN_FLIGHT	2
-#define ASK		(ASK_FLAGS | ASK_DATE | ASK_SIZE | ASK_HEADER)
+#define WINDOW 500 /* messages in a window, about */
+#define IN_FLIGHT 2
+#define ASK (ASK_FLAGS | ASK_DATE | ASK_SIZE | ASK_HEADER)
 
 enum phase { LOOK, SEARCH, FETCH };
 
 struct messages {
 	enum phase phase;
-	uint32_t id;		/* of the job of LOOK or SEARCH */
-	char	 name[WIRE_NAME], raw[WIRE_NAME];
+	uint32_t id; /* of the job of LOOK or SEARCH */
+	char name[WIRE_NAME], raw[WIRE_NAME];
 	uint32_t uidvalidity, uidnext, messages;
 
-	uint32_t *uid;		/* SEARCH: what was found, in order once FETCH begins; owned */
-	size_t	 nuid, cap;
-	size_t	 kept;		/* of these from searches that have ended */
-	bool	 listed;	/* FETCH takes its windows from uid, not from 1:UIDNEXT-1 */
-	size_t	 next;		/* of uid */
+	uint32_t *uid; /* SEARCH: what was found, in order once FETCH begins; owned */
+	size_t nuid, cap;
+	size_t kept; /* of these from searches that have ended */
+	bool listed; /* FETCH takes its windows from uid, not from 1:UIDNEXT-1 */
+	size_t next; /* of uid */
 
-	uint32_t low;		/* next UID of FETCH, or the one above which SEARCH --newest has looked */
-	uint32_t span;		/* UIDs in the next window */
-	struct windows q;	/* under way, in order */
-	bool	 careful;	/* a reply broke the worker: one window at a time, until it is known which */
+	uint32_t low;	  /* next UID of FETCH, or the one above which SEARCH --newest has looked */
+	uint32_t span;	  /* UIDs in the next window */
+	struct windows q; /* under way, in order */
+	bool careful;	  /* a reply broke the worker: one window at a time, until it is known which */
 };
 
 void *
@@ -104,32 +106,15 @@ add_uids(struct messages *m, const struct wire_uids *u)
 	m->nuid += u->n;
 }
 
-static int
-by_uid(const void *a, const void *b)
-{
-	uint32_t x, y;
-
-	memcpy(&x, a, sizeof x);
-	memcpy(&y, b, sizeof y);
-	return (x > y) - (x < y);
-}
-
 /* In order, each once, and with --newest the last ones only. */
 static void
 arrange(struct messages *m, uint64_t newest)
 {
-	size_t i, n = 0;
-
-	if (m->nuid > 1)
-		qsort(m->uid, m->nuid, sizeof *m->uid, by_uid);
-	for (i = 0; i < m->nuid; i++)
-		if (n == 0 || m->uid[i] != m->uid[n - 1])
-			m->uid[n++] = m->uid[i];
-	if (newest > 0 && n > newest) {
-		memmove(m->uid, m->uid + n - newest, newest * sizeof *m->uid);
-		n = newest;
+	m->nuid = uids_sort(m->uid, m->nuid);
+	if (newest > 0 && m->nuid > newest) {
+		memmove(m->uid, m->uid + m->nuid - newest, newest * sizeof *m->uid);
+		m->nuid = newest;
 	}
-	m->nuid = n;
 }
 
 /* --- fetch --- */
@@ -159,13 +144,30 @@ more(const struct messages *m)
 }
 
 static void
+send_count(struct list *l, struct window *w)
+{
+	struct messages *m = l->work;
+	struct wire_search *p = (void *)l->packet;
+
+	memset(p, 0, sizeof *p);
+	p->uidvalidity = m->uidvalidity;
+	strcpy(p->folder, m->raw);
+	snprintf(p->criteria, sizeof p->criteria, "UID %u:%u", w->range[0].lo, w->range[w->nrange - 1].hi);
+	w->search = ++l->last_id;
+	wire_head(&p->head, WIRE_SEARCH, sizeof *p, w->search);
+	link_send(l->link, l->lane, p);
+}
+
+static void
 send_window(struct list *l, struct window *w)
 {
 	struct messages *m = l->work;
 	struct wire_fetch *f = (void *)l->packet;
 
+	if (!m->listed && !w->bare)
+		send_count(l, w);
 	memset(f, 0, sizeof *f);
-	f->ask = ASK;
+	f->ask = w->bare ? ASK_FLAGS | ASK_SIZE : ASK;
 	f->uidvalidity = m->uidvalidity;
 	f->nrange = w->nrange;
 	strcpy(f->folder, m->raw);
@@ -206,40 +208,20 @@ begin_fetch(struct list *l)
 	pump(l);
 }
 
-static void
-flag_words(struct str *s, uint32_t flags)
-{
-	static const struct {
-		uint32_t bit;
-		const char *name;
-	} name[] = {
-		{ MF_SEEN, "\\Seen" }, { MF_ANSWERED, "\\Answered" }, { MF_FLAGGED, "\\Flagged" },
-		{ MF_DELETED, "\\Deleted" }, { MF_DRAFT, "\\Draft" }, { MF_MDNSENT, "$MDNSent" },
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof name / sizeof name[0]; i++)
-		if (flags & name[i].bit)
-			str_addf(s, "%s%s", s->len > 0 ? " " : "", name[i].name);
-}
-
 static int
-print(struct list *l, const struct wire_header *h, struct err *err)
+print(struct list *l, const struct wire_row *row, const char *from, const char *subject, struct err *err)
 {
 	struct messages *m = l->work;
-	struct str flags = STR_INIT;
 
-	flag_words(&flags, h->row.flags);
 	list_begin(l);
 	list_string(l, "folder", m->name);
 	list_number(l, "uidvalidity", m->uidvalidity);
-	list_number(l, "uid", h->row.uid);
-	list_date(l, "date", h->row.date);
-	list_number(l, "bytes", h->row.size);
-	list_string(l, "flags", flags.len > 0 ? flags.s : "");
-	list_string(l, "from", h->from);
-	list_string(l, "subject", h->subject);
-	str_release(&flags);
+	list_number(l, "uid", row->uid);
+	list_date(l, "date", row->date);
+	list_number(l, "bytes", row->size);
+	list_flags(l, "flags", row->flags);
+	list_string(l, "from", from);
+	list_string(l, "subject", subject);
 	progress_add(1, 0);
 	return list_end(l, err);
 }
@@ -250,7 +232,25 @@ header(struct list *l, const struct wire_header *h, struct err *err)
 	struct messages *m = l->work;
 	size_t i = windows_find(&m->q, h->head.job);
 
-	return i < m->q.n && window_came(&m->q.w[i], h->row.uid) ? print(l, h, err) : 0;
+	return i < m->q.n && window_came(&m->q.w[i], h->row.uid) ? print(l, &h->row, h->from, h->subject, err)
+								 : 0;
+}
+
+static int
+bare_rows(struct list *l, const struct wire_rows *r, struct err *err)
+{
+	struct messages *m = l->work;
+	size_t i = windows_find(&m->q, r->head.job);
+	struct wire_row row;
+	uint32_t k;
+
+	for (k = 0; i < m->q.n && k < r->n; k++) {
+		row = r->row[k];
+		row.date = DATE_NONE;
+		if (window_came(&m->q.w[i], row.uid) && print(l, &row, "", "", err) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 /* A window has been answered: the next one's size follows from what was in it. */
@@ -258,13 +258,16 @@ static void
 window_done(struct list *l, size_t i)
 {
 	struct messages *m = l->work;
-	size_t n = m->q.w[i].ncame;
+	struct window *w = &m->q.w[i], missing = { .bare = true };
+	size_t n = w->ncame, lost = w->bare ? 0 : window_missing(w, &missing);
 
-	if (n < WINDOW / 2 && m->span < UINT32_MAX / 2)
+	if (!w->bare && n < WINDOW / 2 && m->span < UINT32_MAX / 2)
 		m->span *= 2;
 	else if (n > 2 * WINDOW && m->span > 1)
 		m->span /= 2;
 	windows_drop(&m->q, i);
+	if (lost > 0)
+		*windows_insert(&m->q, i) = missing;
 	if (m->q.n == 0)
 		m->careful = false;
 	pump(l);
@@ -286,13 +289,15 @@ opened(struct list *l, const struct wire_folder *f, struct err *err)
 	struct messages *m = l->work;
 
 	if (m->uidvalidity != 0 && f->state == FOLDER_OK && *m->name)
-		return 0;	/* an attribute that several folders have: the first */
+		return 0; /* an attribute that several folders have: the first */
 	if (f->state == FOLDER_NOSELECT)
-		return fail(l, ERR_NOENT, STAGE_FOLDER, "the folder holds no messages, only other folders", err);
+		return fail(l, ERR_NOENT, STAGE_FOLDER, "the folder holds no messages, only other folders",
+		    err);
 	if (f->state != FOLDER_OK)
 		return fail(l, ERR_NOENT, STAGE_FOLDER, *f->text ? f->text : "no such folder", err);
 	if (f->uidvalidity == 0 || f->uidnext == 0)
-		return fail(l, ERR_PROTO, STAGE_FOLDER, "the server gives no UIDVALIDITY or UIDNEXT for it", err);
+		return fail(l, ERR_PROTO, STAGE_FOLDER, "the server gives no UIDVALIDITY or UIDNEXT for it",
+		    err);
 	snprintf(m->name, sizeof m->name, "%s", f->name);
 	snprintf(m->raw, sizeof m->raw, "%s", f->raw);
 	m->uidvalidity = f->uidvalidity;
@@ -307,8 +312,12 @@ looked(struct list *l, const struct wire_done *d, struct err *err)
 	struct messages *m = l->work;
 
 	if (*m->name == '\0')
-		return fail(l, d->result == DONE_OK || d->result == DONE_GONE ? ERR_NOENT : ERR_PROTO, STAGE_FOLDER,
-		    *d->text ? d->text : folder_is_pattern(l->o->args[0]) ? "no folder fits" : "no such folder", err);
+		return fail(l, d->result == DONE_OK || d->result == DONE_GONE ? ERR_NOENT : ERR_PROTO,
+		    STAGE_FOLDER,
+		    *d->text				   ? d->text
+			: folder_is_pattern(l->o->args[0]) ? "no folder fits"
+							   : "no such folder",
+		    err);
 	if (m->messages == 0) {
 		l->done = true;
 		return 0;
@@ -351,17 +360,29 @@ searched(struct list *l, const struct wire_done *d, struct err *err)
 	return 0;
 }
 
+/* The window with this search: its place, or n. */
+static size_t
+find_search(const struct messages *m, uint32_t id)
+{
+	size_t i;
+
+	for (i = 0; i < m->q.n && (m->q.w[i].search != id || id == 0); i++)
+		;
+	return i;
+}
+
 static int
 fetched(struct list *l, const struct wire_done *d, struct err *err)
 {
 	struct messages *m = l->work;
 	size_t i = windows_find(&m->q, d->head.job);
 
+	/* the answer to a search: its window's, which was asked for behind it, is still to come */
 	if (i == m->q.n)
 		return 0;
 	if (d->result == DONE_BAD)
 		return fail(l, ERR_PROTO, STAGE_FETCH, d->text, err);
-	if (d->result != DONE_OK)	/* what could be had is printed; "no longer exist" is the usual reason */
+	if (d->result != DONE_OK) /* what could be had is printed; "no longer exist" is the usual reason */
 		log_warn("%s: %s", m->name, *d->text ? d->text : "the server refuses some messages");
 	window_done(l, i);
 	return 0;
@@ -373,8 +394,8 @@ done(struct list *l, const struct wire_done *d, struct err *err)
 	struct messages *m = l->work;
 
 	if (d->result == DONE_STALE)
-		return fail(l, ERR_AGAIN, STAGE_FOLDER, "the folder was made anew while it was listed (another UIDVALIDITY)",
-		    err);
+		return fail(l, ERR_AGAIN, STAGE_FOLDER,
+		    "the folder was made anew while it was listed (another UIDVALIDITY)", err);
 	if (d->result == DONE_GONE && m->phase != LOOK)
 		return fail(l, ERR_NOENT, STAGE_FOLDER, *d->text ? d->text : "the folder has gone", err);
 	if (m->phase == FETCH)
@@ -382,6 +403,17 @@ done(struct list *l, const struct wire_done *d, struct err *err)
 	if (d->head.job != m->id)
 		return 0;
 	return m->phase == LOOK ? looked(l, d, err) : searched(l, d, err);
+}
+
+static void
+found(struct messages *m, const struct wire_uids *u)
+{
+	size_t i;
+
+	if (m->phase == SEARCH && u->head.job == m->id)
+		add_uids(m, u);
+	if (m->phase == FETCH && (i = find_search(m, u->head.job)) < m->q.n)
+		window_there(&m->q.w[i], u->uid, u->n);
 }
 
 static int
@@ -393,9 +425,10 @@ packet(struct list *l, const struct wire_head *h, struct err *err)
 	case WIRE_FOLDER:
 		return m->phase == LOOK && h->job == m->id ? opened(l, (const void *)h, err) : 0;
 	case WIRE_UIDS:
-		if (m->phase == SEARCH && h->job == m->id)
-			add_uids(m, (const void *)h);
+		found(m, (const void *)h);
 		return 0;
+	case WIRE_ROWS:
+		return bare_rows(l, (const void *)h, err);
 	case WIRE_HEADER:
 		return header(l, (const void *)h, err);
 	case WIRE_DONE:
@@ -439,8 +472,8 @@ narrow(struct messages *m)
 	m->careful = true;
 	if (windows_halve(&m->q, 0))
 		return;
-	log_warn("%s: the message with UID %u cannot be listed: the server's reply breaks the parser", m->name,
-	    m->q.w[0].range[0].lo);
+	log_warn("%s: the message with UID %u cannot be listed: the server's reply breaks the parser",
+	    m->name, m->q.w[0].range[0].lo);
 	windows_drop(&m->q, 0);
 }
 
@@ -451,7 +484,7 @@ lost(struct list *l, bool suspect)
 	size_t i;
 
 	for (i = 0; i < m->q.n; i++)
-		m->q.w[i].id = 0;
+		window_reset(&m->q.w[i]);
 	if (suspect && m->phase == FETCH)
 		narrow(m);
 }

@@ -48,7 +48,11 @@ static bool
 concerns_one(const struct err *e)
 {
 	switch (e->stage) {
-	case STAGE_LOGIN: case STAGE_FIRST: case STAGE_FOLDER: case STAGE_FETCH: case STAGE_MARK:
+	case STAGE_LOGIN:
+	case STAGE_FIRST:
+	case STAGE_FOLDER:
+	case STAGE_FETCH:
+	case STAGE_MARK:
 		return e->sys == 0;
 	default:
 		return false;
@@ -76,13 +80,13 @@ all_users(struct mark *m)
 		e = (struct err)ERR_INIT;
 		if (is_other(m, g)) {
 			for (; g < end; g++)
-				mark_refuse_group(m, &m->in.group[g], "the receipt is of another mailbox than -u names");
+				mark_refuse_group(m, &m->in.group[g],
+				    "the receipt is of another mailbox than -u names");
 			continue;
 		}
+		snprintf(m->report->user, sizeof m->report->user, "%s", m->in.group[g].user);
 		if (visit_run(m, g, end, &e) == 0)
 			continue;
-		if (m->err->kind == ERR_NONE || e.kind != ERR_NONE)
-			snprintf(m->report->user, sizeof m->report->user, "%s", m->in.group[g].user);
 		untried(m, g, end, &e);
 		if (!*m->stop && m->output.kind == ERR_NONE)
 			mark_error(m, &e);
@@ -103,14 +107,14 @@ sum_up(struct mark *m)
 	struct err e = ERR_INIT;
 
 	if (m->in.malformed > 0) {
-		err_set(&e, ERR_DATA, STAGE_STDIN, NULL, "%lu line%s no receipt%s of a message", m->in.malformed,
-		    m->in.malformed == 1 ? " is" : "s are", m->in.malformed == 1 ? "" : "s");
+		err_set(&e, ERR_DATA, STAGE_STDIN, NULL, "%lu line%s no receipt%s of a message",
+		    m->in.malformed, m->in.malformed == 1 ? " is" : "s are", m->in.malformed == 1 ? "" : "s");
 		mark_error(m, &e);
 	}
 	first = &m->first[MARK_REFUSED];
 	if (refused > 0) {
-		err_set(&e, ERR_DATA, STAGE_MARK, first->subject, "%llu of %zu refused; %s", (unsigned long long)refused,
-		    m->in.nitem, first->text);
+		err_set(&e, ERR_DATA, STAGE_MARK, first->subject, "%llu of %zu refused; %s",
+		    (unsigned long long)refused, m->in.nitem, first->text);
 		mark_error(m, &e);
 	}
 	first = &m->first[MARK_UNKNOWN];
@@ -135,9 +139,11 @@ check(const struct options *o, struct err *err)
 	if (strlen(o->move) >= WIRE_NAME / 4)
 		r = err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "the name of --move is too long");
 	else if (*o->move == '\\' && folder_attr(o->move) == 0)
-		r = err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "--move '%s': no attribute of a folder", o->move);
+		r = err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "--move '%s': no attribute of a folder",
+		    o->move);
 	else if (folder_raw(&raw, o->move) == -1)
-		r = err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "the name of --move is %s", *o->move ? "not UTF-8" : "empty");
+		r = err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "the name of --move is %s",
+		    *o->move ? "not UTF-8" : "empty");
 	else if (strpbrk(o->move, "*%") != NULL)
 		r = err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "--move names one folder: no * or %%");
 	str_release(&raw);

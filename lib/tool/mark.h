@@ -20,7 +20,7 @@
 #include "entra/source.h"
 
 struct mark_report {
-	char	user[512], folder[1024];	/* what the error is about, or "" */
+	char user[512], folder[1024]; /* what the error is about, or "" */
 };
 
 /*
@@ -28,7 +28,7 @@ struct mark_report {
  * written.  SIGPIPE must be ignored.  0, or -1 with the weightiest of the run's
  * errors in err (the others have been logged).
  */
-int	mark_run(const struct options *, struct source *, const volatile sig_atomic_t *stop,
-	    struct mark_report *, struct err *);
+int mark_run(const struct options *, struct source *, const volatile sig_atomic_t *stop, struct mark_report *,
+    struct err *);
 
 #endif

@@ -32,7 +32,8 @@ batch_ranges(const struct visit *v, const struct mark_batch *b, enum mark_state 
 }
 
 size_t
-batch_finish(struct visit *v, struct mark_batch *b, enum mark_state state, enum mark_word w, const char *detail)
+batch_finish(struct visit *v, struct mark_batch *b, enum mark_state state, enum mark_word w,
+    const char *detail)
 {
 	struct mark_item *item = v->m->in.item;
 	size_t i, n = 0;
@@ -75,7 +76,7 @@ batch_halve(struct visit *v, enum mark_state state)
 		last = item[i].uid;
 		mid++;
 	}
-	if (end == b->end)	/* all of one UID, or the rest is: the other way round */
+	if (end == b->end) /* all of one UID, or the rest is: the other way round */
 		for (i = b->end; i-- > b->first;)
 			if (item[i].state == state && item[i].uid != last) {
 				end = i + 1;

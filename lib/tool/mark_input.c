@@ -12,14 +12,14 @@
 #include "mail/receipt.h"
 #include "tool/mark_int.h"
 
-#define WARNINGS 20	/* lines that are told one by one */
+#define WARNINGS 20 /* lines that are told one by one */
 
 /* --- groups --- */
 
 static uint32_t
 hash(const char *user, const char *folder, uint32_t uidvalidity)
 {
-	uint32_t h = 2166136261u ^ uidvalidity;		/* FNV-1a */
+	uint32_t h = 2166136261u ^ uidvalidity; /* FNV-1a */
 
 	for (; *user != '\0'; user++)
 		h = (h ^ (unsigned char)(*user | 0x20)) * 16777619u;
@@ -42,8 +42,8 @@ find(struct mark_input *in, const char *user, const char *folder, bool hashed, u
 
 	for (; in->slot[i] != 0; i = (i + 1) & (in->nslot - 1)) {
 		g = &in->group[in->slot[i] - 1];
-		if (g->uidvalidity == uidvalidity && hashed == (g->folder == NULL) && strcmp(key(g), folder) == 0 &&
-		    strcasecmp(g->user, user) == 0)
+		if (g->uidvalidity == uidvalidity && hashed == (g->folder == NULL) &&
+		    strcmp(key(g), folder) == 0 && strcasecmp(g->user, user) == 0)
 			break;
 	}
 	return &in->slot[i];
@@ -110,7 +110,8 @@ add_path(const struct options *o, struct mark_input *in, const char *path, struc
 	if (maildir_name_parse(base != NULL ? base + 1 : path, &name) == -1)
 		return err_set(err, ERR_DATA, STAGE_STDIN, NULL, "not the name of a delivered message");
 	if (o->user == NULL)
-		return err_set(err, ERR_DATA, STAGE_STDIN, NULL, "a path does not say whose message it is: give -u MAILBOX");
+		return err_set(err, ERR_DATA, STAGE_STDIN, NULL,
+		    "a path does not say whose message it is: give -u MAILBOX");
 	add(in, group_of(in, o->user, name.folder, true, name.uidvalidity), name.uid,
 	    name.date != 0 ? name.date : DATE_NONE);
 	return 0;
@@ -128,7 +129,8 @@ add_line(const struct options *o, struct mark_input *in, char *line, size_t len,
 	if (r.kind == LINE_PATH)
 		return add_path(o, in, r.path, err);
 	if (r.kind == LINE_RECEIPT)
-		add(in, group_of(in, r.user, r.folder, false, r.uidvalidity), r.uid, r.has_date ? r.date : DATE_NONE);
+		add(in, group_of(in, r.user, r.folder, false, r.uidvalidity), r.uid,
+		    r.has_date ? r.date : DATE_NONE);
 	return 0;
 }
 
@@ -136,7 +138,8 @@ static void
 malformed(struct mark_input *in, const char *file, unsigned long lineno, const struct err *e)
 {
 	if (++in->malformed <= WARNINGS)
-		log_warn("%s%sline %lu: %s", file != NULL ? file : "", file != NULL ? ": " : "", lineno, e->text);
+		log_warn("%s%sline %lu: %s", file != NULL ? file : "", file != NULL ? ": " : "", lineno,
+		    e->text);
 	if (in->malformed == WARNINGS)
 		log_warn("further lines of this kind are counted, not told");
 }
@@ -174,7 +177,8 @@ read_file(const struct options *o, const char *path, const volatile sig_atomic_t
 	int r;
 
 	if (l.fd == -1)
-		return err_sys(err, errno == ENOENT ? ERR_NOENT : ERR_IO, STAGE_FILE, errno, path, "cannot open the receipts");
+		return err_sys(err, errno == ENOENT ? ERR_NOENT : ERR_IO, STAGE_FILE, errno, path,
+		    "cannot open the receipts");
 	l.end = o->null ? LINEBUF_NUL : LINEBUF_LF;
 	l.stop = stop;
 	for (;;) {
@@ -242,8 +246,8 @@ arrange(struct mark_input *in)
 }
 
 int
-mark_read(const struct options *o, struct source *source, struct mark_input *in, const volatile sig_atomic_t *stop,
-    struct err *err)
+mark_read(const struct options *o, struct source *source, struct mark_input *in,
+    const volatile sig_atomic_t *stop, struct err *err)
 {
 	int i, r = 0;
 

@@ -20,7 +20,6 @@ send_again(struct visit *v, struct mark_batch *b)
 
 	memset(w, 0, sizeof *w);
 	v->nrow = 0;
-	w->ask = ASK_DATE;
 	w->flags = WIRE_F_WRITE;
 	w->uidvalidity = b->group->uidvalidity;
 	strcpy(w->folder, b->group->raw);
@@ -65,7 +64,8 @@ unclaimed(const struct visit *v, int64_t date)
 	end = in->group[v->end - 1].first + in->group[v->end - 1].n;
 	for (i = in->group[v->first].first; i < end; i++)
 		if (in->item[i].state == ITEM_DONE && in->item[i].date == date &&
-		    (i == 0 || in->item[i - 1].group != in->item[i].group || in->item[i - 1].uid != in->item[i].uid))
+		    (i == 0 || in->item[i - 1].group != in->item[i].group ||
+			in->item[i - 1].uid != in->item[i].uid))
 			spent++;
 	return have > spent ? have - spent : 0;
 }
@@ -87,7 +87,8 @@ judge_moved(struct visit *v, struct mark_batch *b, bool seen)
 			moved = item[i - 1].state == ITEM_DONE;
 		else
 			moved = seen && item[i].date != DATE_NONE && unclaimed(v, item[i].date) > 0;
-		mark_result(v->m, b->group, &item[i], moved ? MARK_DONE : MARK_UNKNOWN, moved ? batch_deed(v) : lost_text);
+		mark_result(v->m, b->group, &item[i], moved ? MARK_DONE : MARK_UNKNOWN,
+		    moved ? batch_deed(v) : lost_text);
 	}
 }
 
@@ -107,7 +108,8 @@ resume(struct visit *v, struct mark_batch *b)
 		*b->no = '\0';
 		work_no(v, ITEM_ALIVE, "MOVE", no);
 	} else if (b->lost >= MARK_LOSSES) {
-		batch_finish(v, b, ITEM_ALIVE, MARK_REFUSED, "the connection breaks each time at MOVE; the message is still here");
+		batch_finish(v, b, ITEM_ALIVE, MARK_REFUSED,
+		    "the connection breaks each time at MOVE; the message is still here");
 	}
 }
 
@@ -148,7 +150,8 @@ judge_copied(struct visit *v, struct mark_batch *b, bool seen)
 			continue;
 		n++;
 		for (before = 0, k = b->first; k < i; k++)
-			before += item[k].state == ITEM_ALIVE && !batch_is_twin(v, b, k) && item[k].date == item[i].date;
+			before += item[k].state == ITEM_ALIVE && !batch_is_twin(v, b, k) &&
+			    item[k].date == item[i].date;
 		found += item[i].date != DATE_NONE && unclaimed(v, item[i].date) > before;
 	}
 	if (seen && found == n) {

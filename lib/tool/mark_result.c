@@ -7,7 +7,10 @@
 #include "tool/mark_int.h"
 
 static const char *const word_name[] = {
-	[MARK_DONE] = "done", [MARK_GONE] = "gone", [MARK_REFUSED] = "refused", [MARK_UNKNOWN] = "unknown",
+	[MARK_DONE] = "done",
+	[MARK_GONE] = "gone",
+	[MARK_REFUSED] = "refused",
+	[MARK_UNKNOWN] = "unknown",
 };
 _Static_assert(sizeof word_name / sizeof word_name[0] == MARK_WORDS, "a name for every word");
 
@@ -21,7 +24,8 @@ date_of(char buf[32], int64_t date)
 }
 
 static void
-format(struct str *s, const struct mark_group *g, const struct mark_item *it, const char *word, const char *detail)
+format(struct str *s, const struct mark_group *g, const struct mark_item *it, const char *word,
+    const char *detail)
 {
 	char buf[32];
 
@@ -55,15 +59,16 @@ format_json(struct str *s, const struct mark_group *g, const struct mark_item *i
 }
 
 void
-mark_result(struct mark *m, const struct mark_group *g, struct mark_item *it, enum mark_word w, const char *detail)
+mark_result(struct mark *m, const struct mark_group *g, struct mark_item *it, enum mark_word w,
+    const char *detail)
 {
 	struct str line = STR_INIT;
 
 	it->state = w == MARK_DONE ? ITEM_DONE : ITEM_SETTLED;
 	m->count[w]++;
 	if (m->first[w].kind == ERR_NONE)
-		err_set(&m->first[w], ERR_DATA, STAGE_MARK, g->folder != NULL ? g->folder : g->user, "UID %u: %s", it->uid,
-		    detail);
+		err_set(&m->first[w], ERR_DATA, STAGE_MARK, g->folder != NULL ? g->folder : g->user,
+		    "UID %u: %s", it->uid, detail);
 	progress_add(1, 0);
 	if (m->o->quiet && w == MARK_DONE)
 		return;

@@ -96,13 +96,14 @@ find_hashed(struct visit *v, struct mark_group *g)
 		if (strcmp(hash, g->hash) == 0)
 			g->folder = xstrdup(v->folder[i].name);
 	}
-	if (g->folder == NULL) {	/* INBOX need not be listed */
+	if (g->folder == NULL) { /* INBOX need not be listed */
 		maildir_folder_hash(hash, v->user, "INBOX");
 		if (strcmp(hash, g->hash) == 0)
 			g->folder = xstrdup("INBOX");
 	}
 	if (g->folder == NULL)
-		mark_refuse_group(v->m, g, "no folder of this mailbox fits the name of the file (renamed, or of another mailbox?)");
+		mark_refuse_group(v->m, g,
+		    "no folder of this mailbox fits the name of the file (renamed, or of another mailbox?)");
 }
 
 static void
@@ -148,8 +149,9 @@ find_target(struct visit *v)
 	for (f = v->folder; f < v->folder + v->nfolder; f++) {
 		if (f->delimiter != '\0')
 			v->delimiter = f->delimiter;
-		if (*want == '\\' ? (found == NULL && (f->attrs & folder_attr(want)) != 0) :
-		    strcmp(f->name, want) == 0 || (found == NULL && folder_same(f->name, want, f->delimiter)))
+		if (*want == '\\' ? (found == NULL && (f->attrs & folder_attr(want)) != 0)
+				  : strcmp(f->name, want) == 0 ||
+			    (found == NULL && folder_same(f->name, want, f->delimiter)))
 			found = f;
 	}
 	if (found == NULL && folder_same(want, "INBOX", v->delimiter)) {
@@ -184,7 +186,7 @@ send_create(struct visit *v)
 		name[n - 1] = '\0';
 	str_clear(&v->target_raw);
 	if (folder_raw(&v->target_raw, name) == -1)
-		return;		/* mark_run has checked it */
+		return; /* mark_run has checked it */
 	memset(w, 0, sizeof *w);
 	snprintf(w->folder, sizeof w->folder, "%s", v->target_raw.s);
 	v->step = VISIT_CREATE;
@@ -214,9 +216,10 @@ after_list(struct visit *v)
 			send_create(v);
 		}
 	} else {
-		visit_refuse(v, ERR_NOENT, STAGE_FOLDER, o->move, v->step == VISIT_LIST_AGAIN ?
-		    "the server made the folder of --move, or says that it is there, but does not list it" :
-		    "no such folder (of --move; --create makes it)");
+		visit_refuse(v, ERR_NOENT, STAGE_FOLDER, o->move,
+		    v->step == VISIT_LIST_AGAIN
+			? "the server made the folder of --move, or says that it is there, but does not list it"
+			: "no such folder (of --move; --create makes it)");
 	}
 }
 
@@ -227,9 +230,10 @@ target_seen(struct visit *v, const struct wire_folder *f)
 		v->target_uidvalidity = f->uidvalidity;
 		v->target_uidnext = f->uidnext;
 	} else {
-		visit_refuse(v, ERR_NOENT, STAGE_FOLDER, v->target.s, f->state == FOLDER_NOSELECT ?
-		    "the folder of --move holds no messages, only other folders" :
-		    *f->text ? f->text : "the folder of --move cannot be opened");
+		visit_refuse(v, ERR_NOENT, STAGE_FOLDER, v->target.s,
+		    f->state == FOLDER_NOSELECT ? "the folder of --move holds no messages, only other folders"
+			: *f->text		? f->text
+						: "the folder of --move cannot be opened");
 	}
 }
 
@@ -244,7 +248,8 @@ start(struct visit *v)
 	}
 	forget_folders(v);
 	if (needs_list(v)) {
-		v->step = v->step == VISIT_CREATE || v->step == VISIT_LIST_AGAIN ? VISIT_LIST_AGAIN : VISIT_LIST;
+		v->step =
+		    v->step == VISIT_CREATE || v->step == VISIT_LIST_AGAIN ? VISIT_LIST_AGAIN : VISIT_LIST;
 		send_look(v, "*", true);
 	} else {
 		begin_work(v);
@@ -258,7 +263,8 @@ done(struct visit *v, const struct wire_done *d)
 	case VISIT_LIST:
 	case VISIT_LIST_AGAIN:
 		if (d->result != DONE_OK)
-			visit_refuse(v, ERR_PROTO, STAGE_FOLDER, v->user, *d->text ? d->text : "the folders cannot be listed");
+			visit_refuse(v, ERR_PROTO, STAGE_FOLDER, v->user,
+			    *d->text ? d->text : "the folders cannot be listed");
 		else
 			after_list(v);
 		break;
@@ -268,7 +274,8 @@ done(struct visit *v, const struct wire_done *d)
 			v->step = VISIT_LIST_AGAIN;
 			send_look(v, "*", true);
 		} else {
-			visit_refuse(v, ERR_NOENT, STAGE_FOLDER, v->m->o->move, *d->text ? d->text : "the folder cannot be made");
+			visit_refuse(v, ERR_NOENT, STAGE_FOLDER, v->m->o->move,
+			    *d->text ? d->text : "the folder cannot be made");
 		}
 		break;
 	case VISIT_TARGET:
@@ -317,7 +324,7 @@ event(struct visit *v, const struct link_event *ev)
 		if (v->step == VISIT_WORK)
 			work_lost(v, ev->suspect);
 		break;
-	case LINK_GONE:		/* the only lane is never given up without an error */
+	case LINK_GONE: /* the only lane is never given up without an error */
 	case LINK_FD:
 		break;
 	}
@@ -330,7 +337,8 @@ loop(struct visit *v, struct err *err)
 	struct link_event ev;
 	int n;
 
-	if (link_open(&v->link, m->o, v->user, m->source, err) == -1 || (v->lane = link_add(v->link, err)) == -1)
+	if (link_open(&v->link, m->o, v->user, m->source, err) == -1 ||
+	    (v->lane = link_add(v->link, err)) == -1)
 		return -1;
 	while (v->step != VISIT_OVER) {
 		if (*m->stop)

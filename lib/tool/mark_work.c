@@ -1,9 +1,9 @@
 /*
  * mark_work: the phases of a batch, one command under way at a time.
  *
- *	CHECK → STORE → MOVE
- *	                COPY → DELETED → EXPUNGE	where the server has no MOVE
- *	        STORE (with \Deleted) → EXPUNGE		--delete
+ *	CHECK (→ THERE) → STORE → MOVE
+ *	                          COPY → DELETED → EXPUNGE	where the server has no MOVE
+ *	                  STORE (with \Deleted) → EXPUNGE	--delete
  *
  * EXPUNGE is UID EXPUNGE (RFC 4315) always; a server without UIDPLUS is refused
  * before anything was done.
@@ -14,117 +14,7 @@
 
 #include "tool/mark_int.h"
 
-#define NOES 12		/* NOs in a row, after which no more halves are tried */
-
-static bool
-can_move(const struct visit *v)
-{
-	return (v->caps & CAP_MOVE) != 0;
-}
-
-static uint32_t
-added(const struct options *o)
-{
-	return (o->seen ? MF_SEEN : 0) | (o->flag ? MF_FLAGGED : 0) | (o->answered ? MF_ANSWERED : 0) |
-	    (o->del ? MF_DELETED : 0);
-}
-
-static uint32_t
-removed(const struct options *o)
-{
-	return (o->unseen ? MF_SEEN : 0) | (o->unflag ? MF_FLAGGED : 0);
-}
-
-const char *
-batch_deed(const struct visit *v)
-{
-	static char moved[WIRE_NAME + 16];
-	const struct options *o = v->m->o;
-
-	if (o->move == NULL)
-		return o->del ? "deleted" : "";
-	snprintf(moved, sizeof moved, "moved to %s", v->target.s);
-	return moved;
-}
-
-/* --- sending --- */
-
-static void
-send_check(struct visit *v, struct mark_batch *b)
-{
-	struct wire_fetch *w = (void *)v->packet;
-
-	memset(w, 0, sizeof *w);
-	v->nrow = 0;
-	w->ask = ASK_DATE;
-	w->flags = v->m->o->dry_run ? 0 : WIRE_F_WRITE;
-	w->uidvalidity = b->group->uidvalidity;
-	strcpy(w->folder, b->group->raw);
-	w->nrange = batch_ranges(v, b, ITEM_NEW, w->range);
-	visit_send(v, WIRE_FETCH, sizeof *w + w->nrange * sizeof w->range[0]);
-}
-
-static void
-send_store(struct visit *v, struct mark_batch *b, uint32_t add, uint32_t remove)
-{
-	struct wire_store *w = (void *)v->packet;
-
-	memset(w, 0, sizeof *w);
-	w->uidvalidity = b->group->uidvalidity;
-	w->add = add;
-	w->remove = remove;
-	strcpy(w->folder, b->group->raw);
-	w->nrange = batch_ranges(v, b, ITEM_ALIVE, w->range);
-	visit_send(v, WIRE_STORE, sizeof *w + w->nrange * sizeof w->range[0]);
-}
-
-static void
-send_move(struct visit *v, struct mark_batch *b, enum session_move how)
-{
-	struct wire_move *w = (void *)v->packet;
-
-	memset(w, 0, sizeof *w);
-	w->uidvalidity = b->group->uidvalidity;
-	w->how = how;
-	strcpy(w->folder, b->group->raw);
-	if (how != MOVE_EXPUNGE)
-		snprintf(w->target, sizeof w->target, "%s", v->target_raw.s);
-	w->nrange = batch_ranges(v, b, ITEM_ALIVE, w->range);
-	visit_send(v, WIRE_MOVE, sizeof *w + w->nrange * sizeof w->range[0]);
-}
-
-static void
-send_batch(struct visit *v, struct mark_batch *b)
-{
-	const struct options *o = v->m->o;
-
-	b->sent = true;
-	switch (b->phase) {
-	case PHASE_CHECK:
-		send_check(v, b);
-		return;
-	case PHASE_AGAIN:
-	case PHASE_TARGET:
-		lost_send(v, b);
-		return;
-	case PHASE_STORE:
-		send_store(v, b, added(o), removed(o));
-		break;
-	case PHASE_DELETED:
-		send_store(v, b, MF_DELETED, 0);
-		break;
-	case PHASE_MOVE:
-		send_move(v, b, MOVE_MOVE);
-		break;
-	case PHASE_COPY:
-		send_move(v, b, MOVE_COPY);
-		break;
-	case PHASE_EXPUNGE:
-		send_move(v, b, MOVE_EXPUNGE);
-		break;
-	}
-	b->risk = true;
-}
+#define NOES 12 /* NOs in a row, after which no more halves are tried */
 
 /* --- what comes next --- */
 
@@ -134,10 +24,11 @@ possible(struct visit *v, const struct mark_group *g)
 {
 	const struct options *o = v->m->o;
 
-	if ((v->caps & CAP_UIDPLUS) != 0 || (!o->del && (o->move == NULL || can_move(v))))
+	if ((v->caps & CAP_UIDPLUS) != 0 || (!o->del && (o->move == NULL || send_can_move(v))))
 		return true;
-	mark_refuse_group(v->m, g, o->del ? "the server has no UIDPLUS: a delete could take other messages along" :
-	    "the server has neither MOVE nor UIDPLUS");
+	mark_refuse_group(v->m, g,
+	    o->del ? "the server has no UIDPLUS: a delete could take other messages along"
+		   : "the server has neither MOVE nor UIDPLUS");
 	return false;
 }
 
@@ -177,7 +68,8 @@ more(struct visit *v)
 		if (!v->begun) {
 			v->begun = true;
 			v->next = g->first;
-			snprintf(v->m->report->folder, sizeof v->m->report->folder, "%s", g->folder != NULL ? g->folder : "");
+			snprintf(v->m->report->folder, sizeof v->m->report->folder, "%s",
+			    g->folder != NULL ? g->folder : "");
 			if (g->raw != NULL && !possible(v, g))
 				continue;
 		}
@@ -207,7 +99,7 @@ work_next(struct visit *v)
 			return;
 		}
 		if (has_open_items(v, v->batch)) {
-			send_batch(v, v->batch);
+			work_send(v, v->batch);
 			return;
 		}
 		batch_free(v);
@@ -225,7 +117,7 @@ go_on(struct visit *v, struct mark_batch *b, enum mark_phase p)
 static void
 to_move(struct visit *v, struct mark_batch *b)
 {
-	go_on(v, b, can_move(v) ? PHASE_MOVE : PHASE_COPY);
+	go_on(v, b, send_can_move(v) ? PHASE_MOVE : PHASE_COPY);
 }
 
 bool
@@ -255,28 +147,23 @@ comparable(int64_t date)
 	char buf[32];
 
 	/* receipts have "-" for both */
-	return date == DATE_NONE || strlen(iso_time(buf, date)) != sizeof "0000-00-00T00:00:00Z" - 1 ? DATE_NONE : date;
+	return date == DATE_NONE || strlen(iso_time(buf, date)) != sizeof "0000-00-00T00:00:00Z" - 1
+	    ? DATE_NONE
+	    : date;
 }
 
 static void
-check_item(struct visit *v, struct mark_batch *b, struct mark_item *it, const char *no)
+compare(struct visit *v, const struct mark_batch *b, struct mark_item *it, int64_t date)
 {
-	const struct wire_row *row = rows_find(v, it->uid);
-	char detail[WIRE_TEXT + 64], is[32], was[32];
-	int64_t date;
+	char detail[160], is[32], was[32];
 
-	if (row == NULL) {
-		snprintf(detail, sizeof detail, "FETCH: %s", no);
-		mark_result(v->m, b->group, it, *no ? MARK_REFUSED : MARK_GONE, *no ? detail : "");
-		return;
-	}
-	date = comparable(row->date);
 	if (date == it->date) {
 		it->state = ITEM_ALIVE;
 		return;
 	}
 	snprintf(detail, sizeof detail, "another message: its INTERNALDATE is %s, the receipt says %s",
-	    date == DATE_NONE ? "-" : iso_time(is, date), it->date == DATE_NONE ? "-" : iso_time(was, it->date));
+	    date == DATE_NONE ? "-" : iso_time(is, date),
+	    it->date == DATE_NONE ? "-" : iso_time(was, it->date));
 	mark_result(v->m, b->group, it, MARK_REFUSED, detail);
 }
 
@@ -288,50 +175,91 @@ lacks_flag(struct visit *v, const struct mark_batch *b, uint32_t permanent)
 		uint32_t bit;
 		const char *name;
 	} flag[] = {
-		{ MF_SEEN, "\\Seen" }, { MF_ANSWERED, "\\Answered" }, { MF_FLAGGED, "\\Flagged" },
+		{ MF_SEEN, "\\Seen" },
+		{ MF_ANSWERED, "\\Answered" },
+		{ MF_FLAGGED, "\\Flagged" },
 		{ MF_DELETED, "\\Deleted" },
 	};
 	const struct options *o = v->m->o;
-	uint32_t lack = added(o) | removed(o) | (o->move != NULL && !can_move(v) ? MF_DELETED : 0);
+	uint32_t lack =
+	    send_added(o) | send_removed(o) | (o->move != NULL && !send_can_move(v) ? MF_DELETED : 0);
 	char detail[80];
 	size_t i;
 
 	lack &= ~permanent;
 	for (i = 0; i < sizeof flag / sizeof flag[0]; i++)
 		if (lack & flag[i].bit) {
-			snprintf(detail, sizeof detail, "the folder's PERMANENTFLAGS do not hold %s", flag[i].name);
+			snprintf(detail, sizeof detail, "the folder's PERMANENTFLAGS do not hold %s",
+			    flag[i].name);
 			mark_refuse_group(v->m, b->group, detail);
 			return true;
 		}
 	return false;
 }
 
+/* All items of the batch are compared. */
+static void
+begin_deed(struct visit *v, struct mark_batch *b)
+{
+	const struct options *o = v->m->o;
+
+	if (o->dry_run)
+		batch_finish(v, b, ITEM_ALIVE, MARK_DONE, "dry run: nothing was changed");
+	else if ((send_added(o) | send_removed(o)) != 0)
+		go_on(v, b, PHASE_STORE);
+	else
+		to_move(v, b);
+}
+
 static void
 checked(struct visit *v, struct mark_batch *b, const struct wire_done *d)
 {
 	struct mark_item *item = v->m->in.item;
-	const char *no = "";
+	const struct wire_row *row;
+	bool missing = false;
 	size_t i;
 
-	if (d->result != DONE_OK && !work_partial(d)) {
-		no = *d->text ? d->text : "the server refuses it";
-		if (v->nrow == 0) {
-			work_no(v, ITEM_NEW, "FETCH", no);
-			return;
-		}
+	if (d->result != DONE_OK && !work_partial(d) && v->nrow == 0) {
+		work_no(v, ITEM_NEW, "FETCH", d->text);
+		return;
 	}
 	rows_sort(v);
 	if (!v->m->o->dry_run && v->nrow > 0 && lacks_flag(v, b, d->permanent))
 		return;
-	for (i = b->first; i < b->end; i++)
-		if (item[i].state == ITEM_NEW)
-			check_item(v, b, &item[i], no);
-	if (v->m->o->dry_run)
-		batch_finish(v, b, ITEM_ALIVE, MARK_DONE, "dry run: nothing was changed");
-	else if ((added(v->m->o) | removed(v->m->o)) != 0)
-		go_on(v, b, PHASE_STORE);
+	for (i = b->first; i < b->end; i++) {
+		if (item[i].state != ITEM_NEW)
+			continue;
+		if ((row = rows_find(v, item[i].uid)) != NULL)
+			compare(v, b, &item[i], comparable(row->date));
+		else
+			missing = true;
+	}
+	if (missing)
+		b->phase = PHASE_THERE;
 	else
-		to_move(v, b);
+		begin_deed(v, b);
+}
+
+static void
+there(struct visit *v, struct mark_batch *b, const struct wire_done *d)
+{
+	struct mark_item *item = v->m->in.item;
+	char detail[WIRE_TEXT + 16];
+	bool no = d->result != DONE_OK && !work_partial(d);
+	size_t i;
+
+	snprintf(detail, sizeof detail, "FETCH: %s", *d->text ? d->text : "the server refuses it");
+	rows_sort(v);
+	for (i = b->first; i < b->end; i++) {
+		if (item[i].state != ITEM_NEW)
+			continue;
+		if (rows_find(v, item[i].uid) != NULL)
+			compare(v, b, &item[i], DATE_NONE);
+		else
+			mark_result(v->m, b->group, &item[i], no ? MARK_REFUSED : MARK_GONE,
+			    no ? detail : "");
+	}
+	begin_deed(v, b);
 }
 
 static void
@@ -355,13 +283,13 @@ succeeded(struct visit *v, struct mark_batch *b)
 		break;
 	case PHASE_COPY:
 		go_on(v, b, PHASE_DELETED);
-		b->risk = true;		/* of a message in both folders */
+		b->risk = true; /* of a message in both folders */
 		break;
 	case PHASE_DELETED:
 		go_on(v, b, PHASE_EXPUNGE);
 		b->risk = true;
 		break;
-	default:	/* MOVE, EXPUNGE */
+	default: /* MOVE, EXPUNGE */
 		batch_finish(v, b, ITEM_ALIVE, MARK_DONE, batch_deed(v));
 		break;
 	}
@@ -371,7 +299,7 @@ static void
 said_no(struct visit *v, struct mark_batch *b, const struct wire_done *d)
 {
 	switch (b->phase) {
-	case PHASE_MOVE:	/* RFC 6851 3.3: some may have been moved even so */
+	case PHASE_MOVE: /* RFC 6851 3.3: some may have been moved even so */
 		snprintf(b->no, sizeof b->no, "%s", *d->text ? d->text : "NO");
 		b->phase = PHASE_AGAIN;
 		break;
@@ -400,8 +328,8 @@ folder_unfit(struct visit *v, struct mark_batch *b, const struct wire_done *d)
 
 	switch (d->result) {
 	case DONE_STALE:
-		snprintf(detail, sizeof detail, "the folder's UIDVALIDITY is %u, the receipt says %u", d->uidvalidity,
-		    g->uidvalidity);
+		snprintf(detail, sizeof detail, "the folder's UIDVALIDITY is %u, the receipt says %u",
+		    d->uidvalidity, g->uidvalidity);
 		mark_refuse_group(v->m, g, detail);
 		break;
 	case DONE_GONE:
@@ -432,13 +360,15 @@ work_done(struct visit *v, const struct wire_done *d)
 	if (b->phase == PHASE_AGAIN || b->phase == PHASE_TARGET) {
 		lost_done(v, b, d);
 	} else if (folder_unfit(v, b, d)) {
-		;	/* all of its items have results now, and work_next goes on behind them */
+		; /* all of its items have results now, and work_next goes on behind them */
 	} else if (b->phase == PHASE_CHECK) {
 		checked(v, b, d);
+	} else if (b->phase == PHASE_THERE) {
+		there(v, b, d);
 	} else if (d->result == DONE_OK) {
 		succeeded(v, b);
 	} else if (d->result == DONE_BAD) {
-		v->noes = NOES;		/* what it does not understand, it will not understand of half of them */
+		v->noes = NOES; /* what it does not understand, it will not understand of half of them */
 		said_no(v, b, d);
 	} else {
 		said_no(v, b, d);

@@ -6,6 +6,6 @@
 #include "crew/wire.h"
 
 /* "connected to HOST:PORT (ADDRESS), TLS, through PROXY" with -v, once a call. */
-void	online_log(const struct options *, const struct wire_online *);
+void online_log(const struct options *, const struct wire_online *);
 
 #endif

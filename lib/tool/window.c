@@ -5,11 +5,35 @@
 
 #include "base/util.h"
 
+static int
+by_uid(const void *a, const void *b)
+{
+	uint32_t x, y;
+
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	return (x > y) - (x < y);
+}
+
+size_t
+uids_sort(uint32_t *uid, size_t n)
+{
+	size_t i, k = 0;
+
+	if (n > 1)
+		qsort(uid, n, sizeof *uid, by_uid);
+	for (i = 0; i < n; i++)
+		if (k == 0 || uid[i] != uid[k - 1])
+			uid[k++] = uid[i];
+	return k;
+}
+
 static void
 release(struct window *w)
 {
 	free(w->range);
 	free(w->came);
+	free(w->there);
 	memset(w, 0, sizeof *w);
 }
 
@@ -76,6 +100,47 @@ window_came(struct window *w, uint32_t uid)
 	w->sorted = w->ncame == 0 || (w->sorted && uid > w->came[w->ncame - 1]);
 	w->came[w->ncame++] = uid;
 	return true;
+}
+
+void
+window_there(struct window *w, const uint32_t *uid, size_t n)
+{
+	w->there = xreallocarray(w->there, w->nthere + n + 1, sizeof *w->there);
+	memcpy(w->there + w->nthere, uid, n * sizeof *uid);
+	w->nthere += n;
+}
+
+size_t
+window_missing(struct window *w, struct window *missing)
+{
+	size_t i, n = 0;
+	uint32_t r, uid;
+
+	w->nthere = uids_sort(w->there, w->nthere);
+	for (i = 0; i < w->nthere; i++)
+		if (asked(w, w->there[i]) && !known(w, w->there[i])) {
+			window_add(missing, w->there[i]);
+			n++;
+		}
+	if (w->search != 0 || window_size(w) == w->ncame)
+		return n;
+	for (r = 0; r < w->nrange; r++)
+		for (uid = w->range[r].lo;; uid++) {
+			if (!known(w, uid)) {
+				window_add(missing, uid);
+				n++;
+			}
+			if (uid == w->range[r].hi)
+				break;
+		}
+	return n;
+}
+
+void
+window_reset(struct window *w)
+{
+	w->id = w->search = 0;
+	w->nthere = 0;
 }
 
 struct window *

@@ -21,8 +21,8 @@
 _Static_assert((int)CAGE_SECCOMP == (int)CAGED_SECCOMP && (int)CAGE_LANDLOCK == (int)CAGED_LANDLOCK,
     "cage bits differ");
 
-#define KILLED	(-SIGSYS)
-#define NONE	99	/* the child could not enter the cage */
+#define KILLED (-SIGSYS)
+#define NONE 99 /* the child could not enter the cage */
 
 static int sock[2], file = -1;
 
@@ -216,7 +216,10 @@ do_receive(void)
 {
 	char c, control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { &c, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control };
 	struct cmsghdr *h;
 	int fd;
 
@@ -256,8 +259,8 @@ do_segv(void)
 }
 
 static const struct {
-	int	(*f)(void);
-	int	want;
+	int (*f)(void);
+	int want;
 	const char *what;
 } table[] = {
 	{ do_exec, KILLED, "exec kills" },
@@ -289,7 +292,10 @@ send_file(void)
 {
 	char c = 'x', control[CMSG_SPACE(sizeof(int))];
 	struct iovec iov = { &c, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof control };
 	struct cmsghdr *h;
 
 	memset(control, 0, sizeof control);

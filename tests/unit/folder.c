@@ -5,11 +5,13 @@
 
 /* The two headers must not know each other, but mean the same. */
 _Static_assert((int)ATTR_NOSELECT == (int)FA_NOSELECT && (int)ATTR_NOINFERIORS == (int)FA_NOINFERIORS &&
-    (int)ATTR_HASCHILDREN == (int)FA_HASCHILDREN && (int)ATTR_NONEXISTENT == (int)FA_NONEXISTENT &&
-    (int)ATTR_SENT == (int)FA_SENT && (int)ATTR_TRASH == (int)FA_TRASH && (int)ATTR_DRAFTS == (int)FA_DRAFTS &&
-    (int)ATTR_JUNK == (int)FA_JUNK && (int)ATTR_ARCHIVE == (int)FA_ARCHIVE && (int)ATTR_ALL == (int)FA_ALL &&
-    (int)ATTR_FLAGGED == (int)FA_FLAGGED && (int)ATTR_IMPORTANT == (int)FA_IMPORTANT &&
-    (int)ATTR_MARKED == (int)FA_MARKED, "attribute bits differ");
+	(int)ATTR_HASCHILDREN == (int)FA_HASCHILDREN && (int)ATTR_NONEXISTENT == (int)FA_NONEXISTENT &&
+	(int)ATTR_SENT == (int)FA_SENT && (int)ATTR_TRASH == (int)FA_TRASH &&
+	(int)ATTR_DRAFTS == (int)FA_DRAFTS && (int)ATTR_JUNK == (int)FA_JUNK &&
+	(int)ATTR_ARCHIVE == (int)FA_ARCHIVE && (int)ATTR_ALL == (int)FA_ALL &&
+	(int)ATTR_FLAGGED == (int)FA_FLAGGED && (int)ATTR_IMPORTANT == (int)FA_IMPORTANT &&
+	(int)ATTR_MARKED == (int)FA_MARKED,
+    "attribute bits differ");
 
 static const struct {
 	const char *name, *raw;
@@ -19,7 +21,8 @@ static const struct {
 	{ "Gel\xc3\xb6schte Elemente", "Gel&APY-schte Elemente" },
 	{ "A & B", "A &- B" },
 	{ "&", "&-" },
-	{ "~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e", "~peter/mail/&U,BTFw-/&ZeVnLIqe-" },
+	{ "~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e",
+	    "~peter/mail/&U,BTFw-/&ZeVnLIqe-" },
 	{ "\xf0\x9f\x93\xa7 mail", "&2D3c5w- mail" },
 	{ "\xc3\xa4&\xc3\xa4", "&AOQ-&-&AOQ-" },
 	{ "a\tb", "a&AAk-b" },
@@ -47,10 +50,26 @@ static void
 test_malformed(void)
 {
 	static const char *const raw[] = {
-		"&", "a&AOQ", "&AOQ!-", "&AO-", "&A-", "&AGE-", "&ACY-", "&2D0-", "&3c4-", "&2D0AYQ-", "\xc3\xa4", "a\tb",
-		"&AOR-", "&AOQ-&AOQ-", "&AOQAAAAA-", "&,,,-", "&AAA-",
+		"&",
+		"a&AOQ",
+		"&AOQ!-",
+		"&AO-",
+		"&A-",
+		"&AGE-",
+		"&ACY-",
+		"&2D0-",
+		"&3c4-",
+		"&2D0AYQ-",
+		"\xc3\xa4",
+		"a\tb",
+		"&AOR-",
+		"&AOQ-&AOQ-",
+		"&AOQAAAAA-",
+		"&,,,-",
+		"&AAA-",
 	};
-	static const char *const utf8[] = { "\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82" };
+	static const char *const utf8[] = { "\xff", "a\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+		"\xe2\x82" };
 	struct str s = STR_INIT;
 	size_t i;
 
@@ -101,9 +120,18 @@ test_name(void)
 	static const struct {
 		const char *raw, *name;
 	} t[] = {
-		{ "inbox", "INBOX" }, { "Inbox", "INBOX" }, { "Inbox/x", "INBOX/x" }, { "Inbox2", "Inbox2" },
-		{ "x/Inbox", "x/Inbox" }, { "Entw&APw-rfe", "Entw\xc3\xbcrfe" }, { "A & B", "A & B" },
-		{ "b\xe4" "d", "b\xef\xbf\xbd" "d" }, { "ok\xc3\xa4", "ok\xc3\xa4" },
+		{ "inbox", "INBOX" },
+		{ "Inbox", "INBOX" },
+		{ "Inbox/x", "INBOX/x" },
+		{ "Inbox2", "Inbox2" },
+		{ "x/Inbox", "x/Inbox" },
+		{ "Entw&APw-rfe", "Entw\xc3\xbcrfe" },
+		{ "A & B", "A & B" },
+		{ "b\xe4"
+		  "d",
+		    "b\xef\xbf\xbd"
+		    "d" },
+		{ "ok\xc3\xa4", "ok\xc3\xa4" },
 	};
 	struct str s = STR_INIT;
 	size_t i;
@@ -125,19 +153,37 @@ test_match(void)
 {
 	static const struct {
 		const char *pattern, *name;
-		int	yes;
+		int yes;
 	} t[] = {
-		{ "INBOX", "INBOX", 1 }, { "inbox", "INBOX", 1 }, { "Inbox/*", "INBOX/a/b", 1 }, { "in*", "INBOX", 0 },
-		{ "*", "a/b", 1 }, { "%", "a/b", 0 }, { "%", "a", 1 }, { "%/%", "a/b", 1 }, { "%/%", "a/b/c", 0 },
-		{ "a/%", "a/", 1 }, { "a*c", "abbc", 1 }, { "a*c", "abbd", 0 }, { "*a%b", "xaya/zab", 1 },
-		{ "*a%b", "xaya/zb", 0 }, { "%a%b*", "xa/b", 0 }, { "%a%b*", "xaabq/r", 1 }, { "", "", 1 }, { "", "a", 0 },
-		{ "*b*d", "abcbcd", 1 }, { "%%", "ab", 1 }, { "**", "a/b", 1 }, { "Archive", "archive", 0 },
+		{ "INBOX", "INBOX", 1 },
+		{ "inbox", "INBOX", 1 },
+		{ "Inbox/*", "INBOX/a/b", 1 },
+		{ "in*", "INBOX", 0 },
+		{ "*", "a/b", 1 },
+		{ "%", "a/b", 0 },
+		{ "%", "a", 1 },
+		{ "%/%", "a/b", 1 },
+		{ "%/%", "a/b/c", 0 },
+		{ "a/%", "a/", 1 },
+		{ "a*c", "abbc", 1 },
+		{ "a*c", "abbd", 0 },
+		{ "*a%b", "xaya/zab", 1 },
+		{ "*a%b", "xaya/zb", 0 },
+		{ "%a%b*", "xa/b", 0 },
+		{ "%a%b*", "xaabq/r", 1 },
+		{ "", "", 1 },
+		{ "", "a", 0 },
+		{ "*b*d", "abcbcd", 1 },
+		{ "%%", "ab", 1 },
+		{ "**", "a/b", 1 },
+		{ "Archive", "archive", 0 },
 		{ "*a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 0 },
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof t / sizeof t[0]; i++)
-		is_int(folder_match(t[i].pattern, t[i].name, '/', 0), t[i].yes, "%s and %s", t[i].pattern, t[i].name);
+		is_int(folder_match(t[i].pattern, t[i].name, '/', 0), t[i].yes, "%s and %s", t[i].pattern,
+		    t[i].name);
 	ok(folder_match("\\sent", "Gesendet", '/', FA_SENT | FA_MARKED), "an attribute");
 	ok(!folder_match("\\Sent", "Sent", '/', FA_TRASH), "another attribute");
 	ok(folder_match("%", "a/b", '\0', 0), "no hierarchy: %% is *");

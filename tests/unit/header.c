@@ -1,17 +1,16 @@
 #include "imap/header.h"
 #include "t.h"
 
-static const char block[] =
-    "Received: from a\r\n"
-    "\tby b\r\n"
-    "Subject : =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
-    "  and more \r\n"
-    "FROM: Someone <a@b>\n"
-    "Message-Id:\r\n"
-    " <x@y>\r\n"
-    "Empty:\r\n"
-    "\r\n"
-    "Body: no field\r\n";
+static const char block[] = "Received: from a\r\n"
+			    "\tby b\r\n"
+			    "Subject : =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"
+			    "  and more \r\n"
+			    "FROM: Someone <a@b>\n"
+			    "Message-Id:\r\n"
+			    " <x@y>\r\n"
+			    "Empty:\r\n"
+			    "\r\n"
+			    "Body: no field\r\n";
 
 static void
 field(const char *name, int found, const char *want)
@@ -39,7 +38,7 @@ test_field(void)
 	header_field(&s, block, sizeof block - 1, "Received", 8);
 	is_str(s.s, "from a\tb", "cut");
 	str_release(&s);
-	for (n = 0; n < sizeof block; n++) {	/* a block may end anywhere */
+	for (n = 0; n < sizeof block; n++) { /* a block may end anywhere */
 		struct str part = STR_INIT;
 
 		header_field(&part, block, n, "Message-ID", 1000);
@@ -55,9 +54,18 @@ test_decode(void)
 	} t[] = {
 		{ "plain", "plain", "plain" },
 		{ "", "", "nothing" },
-		{ "=?UTF-8?B?R3LDvMOfZQ==?=", "Gr\xc3\xbc\xc3\x9f" "e", "base64" },
-		{ "=?utf-8?B?R3LDvMOfZQ?=", "Gr\xc3\xbc\xc3\x9f" "e", "base64 without padding" },
-		{ "=?iso-8859-1?Q?Gr=FC=DFe_an_alle?= x", "Gr\xc3\xbc\xc3\x9f" "e an alle x", "Q, then text" },
+		{ "=?UTF-8?B?R3LDvMOfZQ==?=",
+		    "Gr\xc3\xbc\xc3\x9f"
+		    "e",
+		    "base64" },
+		{ "=?utf-8?B?R3LDvMOfZQ?=",
+		    "Gr\xc3\xbc\xc3\x9f"
+		    "e",
+		    "base64 without padding" },
+		{ "=?iso-8859-1?Q?Gr=FC=DFe_an_alle?= x",
+		    "Gr\xc3\xbc\xc3\x9f"
+		    "e an alle x",
+		    "Q, then text" },
 		{ "a =?utf-8?q?b?= =?utf-8?q?c?= d", "a bc d", "blanks between words go" },
 		{ "=?utf-8?q?b?=\r\n =?utf-8?q?c?=", "bc", "line ends too" },
 		{ "=?utf-8?q?=E2=82?= =?utf-8?q?=AC?=", "\xe2\x82\xac", "a character in two words" },
@@ -76,7 +84,9 @@ test_decode(void)
 		{ "=?utf-8?q?=ff?=", "\xef\xbf\xbd", "no UTF-8 inside" },
 		{ "=?utf-8?q?a?=  ", "a  ", "blanks at the end stay" },
 		{ "=?utf-8?q?a=0Ab?=", "a\nb", "control characters are for the caller" },
-		{ "=?utf-8?q?" "?= x", " x", "an empty word" },
+		{ "=?utf-8?q?"
+		  "?= x",
+		    " x", "an empty word" },
 	};
 	struct str s = STR_INIT;
 	size_t i, n;
@@ -109,7 +119,8 @@ test_msgid(void)
 	ok(a == header_msgid_hash(" <x@\r\n y>", 9), "blanks and line ends do not count");
 	ok(a != header_msgid_hash("<x@z>", 5), "another one, another hash");
 	ok(header_msgid("From: x\r\n\r\nMessage-ID: <a>\r\n", 29) == 0, "none in the header");
-	ok(header_msgid("Message-ID: \r\n", 14) == 0 && header_msgid("Message-ID: <>\r\n", 16) == 0, "an empty one is none");
+	ok(header_msgid("Message-ID: \r\n", 14) == 0 && header_msgid("Message-ID: <>\r\n", 16) == 0,
+	    "an empty one is none");
 }
 
 int

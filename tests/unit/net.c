@@ -8,8 +8,10 @@
 static struct net_params
 params(const struct peer *p)
 {
-	return (struct net_params){ .host = "localhost", .port = (unsigned)p->port, .ca_file = p->ca,
-	    .timeout_ms = 20000 };
+	return (struct net_params){ .host = "localhost",
+		.port = (unsigned)p->port,
+		.ca_file = p->ca,
+		.timeout_ms = 20000 };
 }
 
 /* All three steps; NULL with err set. */
@@ -69,7 +71,8 @@ test_echo(void)
 }
 
 static void
-refused(const struct net_params *q, enum err_kind kind, enum err_stage stage, const char *text, const char *what)
+refused(const struct net_params *q, enum err_kind kind, enum err_stage stage, const char *text,
+    const char *what)
 {
 	struct err err = ERR_INIT;
 	struct net *n = connect_to(q, &err);
@@ -124,7 +127,7 @@ test_unreachable(void)
 	struct net_params q;
 	int s;
 
-	peer_start(&p, echo, NULL);	/* for the CA file alone */
+	peer_start(&p, echo, NULL); /* for the CA file alone */
 	kill(p.pid, SIGTERM);
 	peer_end(&p);
 	s = peer_listen(&p.port);
@@ -336,7 +339,7 @@ test_watch(void)
 	char c;
 
 	peer_start(&p, say_nothing, NULL);
-	if (pipe(fd) == -1)	/* after the fork: the child must not hold its ends */
+	if (pipe(fd) == -1) /* after the fork: the child must not hold its ends */
 		return;
 	q = params(&p);
 	n = connect_to(&q, &err);
@@ -472,7 +475,8 @@ test_proxy(void)
 	q.proxy = proxy;
 	n = connect_to(&q, &err);
 	if (ok(n != NULL, "connects through a proxy: %s", err.text)) {
-		ok(strstr(net_proxy(n), "http://127.0.0.1:") != NULL, "without its password: %s", net_proxy(n));
+		ok(strstr(net_proxy(n), "http://127.0.0.1:") != NULL, "without its password: %s",
+		    net_proxy(n));
 		net_write(n, "x\n", 2);
 		is_int(net_read(n, &c, 1), 1, "reads through it");
 		is_int(c, 'x', "what was written");
@@ -481,7 +485,8 @@ test_proxy(void)
 	peer_end(&p);
 	is_int(peer_end(&x), 0, "the proxy was asked for the name");
 
-	x.pid = start_proxy(&x.port, p.port, "HTTP/1.1 407 Authentication Required\r\nContent-Length: 0\r\n\r\n");
+	x.pid =
+	    start_proxy(&x.port, p.port, "HTTP/1.1 407 Authentication Required\r\nContent-Length: 0\r\n\r\n");
 	snprintf(proxy, sizeof proxy, "http://name:pass@127.0.0.1:%d", x.port);
 	refused(&q, ERR_UNAVAIL, STAGE_PROXY, "HTTP 407", "a proxy that refuses");
 	peer_end(&x);

@@ -24,7 +24,8 @@ test_texts(void)
 	for (i = 0; i < sizeof t / sizeof t[0]; i++)
 		is_int(quirk_text(t[i].text), t[i].is, "%s", t[i].text ? t[i].text : "(none)");
 	is_int(quirk_throttle_ms(t[0].text), 92415, "the backoff time");
-	is_int(quirk_throttle_ms("request is throttled. suggested backoff time:  3000000 ms"), 3000000, "in another form");
+	is_int(quirk_throttle_ms("request is throttled. suggested backoff time:  3000000 ms"), 3000000,
+	    "in another form");
 	is_int(quirk_throttle_ms("Suggested Backoff Time: 99999999999999999999"), 86400000, "a day at most");
 	is_int(quirk_throttle_ms("Suggested Backoff Time: 0 milliseconds"), 1, "never 0");
 	is_int(quirk_throttle_ms("Suggested Backoff Time: soon"), 1, "no number");
@@ -36,7 +37,7 @@ static void
 test_last_words(void)
 {
 	static const char tail[] = "half a line\r\n* BYE first\r\n* 1 FETCH (FLAGS ())\r\n"
-	    "* bye Session invalidated - AccessTokenExpired\r\n";
+				   "* bye Session invalidated - AccessTokenExpired\r\n";
 	static const char bare[] = "a1 OK done\r\nServer Unavailable. 15\r\n";
 	static const char none[] = "a * BYE in the middle\r\na1 OK BYE\r\n";
 	static const char cut[] = "* BYE Connection is clo";
@@ -53,18 +54,17 @@ test_last_words(void)
 	ok(!quirk_last_words("", 0, text, sizeof text), "nothing read");
 }
 
-static const char substitute[] =
-    "From: \"Microsoft Exchange Server 2010\" <postmaster@example.com>\r\n"
-    "To: <user@example.com>\r\n"
-    "Subject: Retrieval using the IMAP4 protocol failed for the following\r\n"
-    " message: 4711\r\n"
-    "Date: Tue, 1 Sep 2026 10:00:00 +0000\r\n"
-    "\r\n"
-    "The server couldn't retrieve the following message:\r\n"
-    "\r\n"
-    "Subject: \"a report\"\r\n"
-    "\r\n"
-    "The message hasn't been deleted.\r\n";
+static const char substitute[] = "From: \"Microsoft Exchange Server 2010\" <postmaster@example.com>\r\n"
+				 "To: <user@example.com>\r\n"
+				 "Subject: Retrieval using the IMAP4 protocol failed for the following\r\n"
+				 " message: 4711\r\n"
+				 "Date: Tue, 1 Sep 2026 10:00:00 +0000\r\n"
+				 "\r\n"
+				 "The server couldn't retrieve the following message:\r\n"
+				 "\r\n"
+				 "Subject: \"a report\"\r\n"
+				 "\r\n"
+				 "The message hasn't been deleted.\r\n";
 
 static bool
 is_substitute(const char *msg, size_t chunk)
@@ -98,7 +98,8 @@ without(const char *s, const char *from)
 static void
 test_substitute(void)
 {
-	static const char *const needed[] = { "Microsoft Exchange Server", "Retrieval using", "couldn't retrieve" };
+	static const char *const needed[] = { "Microsoft Exchange Server", "Retrieval using",
+		"couldn't retrieve" };
 	char lf[sizeof substitute], *p = lf, *s, quoted[1000];
 	struct str big = STR_INIT;
 	size_t i;

@@ -24,12 +24,12 @@
 
 #include "t.h"
 
-#define PEER_SECS 60	/* no child outlives this */
+#define PEER_SECS 60 /* no child outlives this */
 
 struct peer {
-	int	port;
-	pid_t	pid;
-	char	ca[4200];
+	int port;
+	pid_t pid;
+	char ca[4200];
 };
 
 static EVP_PKEY *peer_key;

@@ -12,8 +12,10 @@ main(void)
 	/* the example of Microsoft's page */
 	secret_adds(&token, "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA");
 	xoauth2_string(&out, "test@contoso.onmicrosoft.com", &token);
-	is_str(out.s, "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVy"
-	    "IEV3QkFBbDNCQUFVRkZwVUFvN0ozVmUwYmpMQldaV0NjbFJDM0VvQUEBAQ==", "Microsoft's example");
+	is_str(out.s,
+	    "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVy"
+	    "IEV3QkFBbDNCQUFVRkZwVUFvN0ozVmUwYmpMQldaV0NjbFJDM0VvQUEBAQ==",
+	    "Microsoft's example");
 	secret_clear(&out);
 	secret_adds(&out, "a1 ");
 	secret_clear(&token);
