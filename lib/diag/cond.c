@@ -12,7 +12,7 @@
 #include "diag/table.h"
 #include "entra/claims.h"
 
-#define SKEW 300	/* seconds; Entra and Exchange allow about five minutes */
+#define SKEW 300 /* seconds; Entra and Exchange allow about five minutes */
 
 /* Hosts that a token's aud may name, and the IMAP hosts that take it. */
 static const struct {
@@ -20,7 +20,7 @@ static const struct {
 } audiences[] = {
 	{ "outlook.office365.com", "global" },
 	{ "outlook.office.com", "global" },
-	{ "00000002-0000-0ff1-ce00-000000000000", NULL },	/* Exchange Online's own app ID, in any cloud */
+	{ "00000002-0000-0ff1-ce00-000000000000", NULL }, /* Exchange Online's own app ID, in any cloud */
 	{ "outlook.office365.us", "gcc-high" },
 	{ "outlook-dod.office365.us", "dod" },
 	{ "partner.outlook.cn", "china" },
@@ -67,7 +67,7 @@ cond_cloud(const struct claims *c, const struct diag_context *ctx)
 		return DIAG_MAYBE;
 	i = audience(c->aud);
 	if (i == NAUD || audiences[i].cloud == NULL)
-		return DIAG_NO;		/* COND_AUD's business */
+		return DIAG_NO; /* COND_AUD's business */
 	for (size_t k = 0; k < NAUD; k++) {
 		cloud = audiences[k].cloud != NULL ? cloud_find(audiences[k].cloud) : NULL;
 		if (cloud == NULL || strcasecmp(cloud->imap, ctx->host) != 0)
@@ -78,7 +78,7 @@ cond_cloud(const struct claims *c, const struct diag_context *ctx)
 			return DIAG_YES;
 		return DIAG_NO;
 	}
-	return DIAG_NO;		/* a host of the user's own */
+	return DIAG_NO; /* a host of the user's own */
 }
 
 static enum diag_truth

@@ -175,7 +175,7 @@ diag_hints(struct str *out, const struct err *err, const struct diag_context *ct
 	}
 	for (int i = 0; i < DIAG_CAUSES && r->cause[i].cause != NULL; i++)
 		n += truth[i] >= least;
-	if (n == 0)	/* none is possible, and yet it happened: all of them */
+	if (n == 0) /* none is possible, and yet it happened: all of them */
 		least = DIAG_NO;
 	for (int i = 0; i < DIAG_CAUSES && r->cause[i].cause != NULL; i++)
 		if (truth[i] >= least)
@@ -189,7 +189,7 @@ diag_report(const struct err *err, const struct diag_context *ctx)
 
 	if (err->kind == ERR_NONE)
 		return err_status(ERR_NONE);
-	if (getenv("MSTOOLS_STAGE") != NULL)	/* mscheck asks */
+	if (getenv("MSTOOLS_STAGE") != NULL) /* mscheck asks */
 		log_warn("stage: %s", err_stage_name(err->stage));
 	log_err(err);
 	diag_hints(&hints, err, ctx);

@@ -23,15 +23,15 @@
 #include "base/err.h"
 #include "base/util.h"
 
-struct claims;		/* entra/claims.h */
-struct options;		/* base/opt.h */
+struct claims;	/* entra/claims.h */
+struct options; /* base/opt.h */
 
 /* Where the token came from: decides what "a fresh token" means in a hint. */
 enum diag_source {
 	DIAG_SOURCE_UNKNOWN,
 	DIAG_SOURCE_STDIN,
-	DIAG_SOURCE_CMD,	/* token-cmd */
-	DIAG_SOURCE_FILE,	/* token-file */
+	DIAG_SOURCE_CMD,  /* token-cmd */
+	DIAG_SOURCE_FILE, /* token-file */
 	DIAG_SOURCES
 };
 
@@ -40,25 +40,28 @@ enum diag_source {
  * not known appears in a hint as a word in capitals (MAILBOX, APP-ID).
  */
 struct diag_context {
-	const char	*user;		/* mailbox */
-	const char	*host;		/* IMAP host */
-	const char	*folder;
-	const char	*account;	/* -a */
-	const char	*config;	/* configuration file, as given or found */
-	const char	*client_id, *tenant, *scope, *authority, *cloud;
-	const char	*credential;	/* file or URI of the secret or certificate */
-	const char	*proxy;		/* --proxy or ALL_PROXY */
-	const char	*ca_file;
-	const char	*maildir;
-	const char	*token_cmd, *token_file;
+	const char *user; /* mailbox */
+	const char *host; /* IMAP host */
+	const char *folder;
+	const char *account; /* -a */
+	const char *config;  /* configuration file, as given or found */
+	const char *client_id, *tenant, *scope, *authority, *cloud;
+	const char *credential; /* file or URI of the secret or certificate */
+	const char *proxy;	/* --proxy or ALL_PROXY */
+	const char *ca_file;
+	const char *maildir;
+	const char *token_cmd, *token_file;
 	enum diag_source source;
-	const struct claims *claims;	/* of the token in use; NULL: none, or opaque */
-	time_t		 now;		/* 0: time(NULL) */
+	const struct claims *claims; /* of the token in use; NULL: none, or opaque */
+	time_t now;		     /* 0: time(NULL) */
 };
-#define DIAG_CONTEXT_INIT { .source = DIAG_SOURCE_UNKNOWN }
+#define DIAG_CONTEXT_INIT \
+	{ \
+		.source = DIAG_SOURCE_UNKNOWN \
+	}
 
 /* Fills what the options know (user, host, account, client id, proxy …); the rest stays as it is. */
-void	diag_options(struct diag_context *, const struct options *);
+void diag_options(struct diag_context *, const struct options *);
 
 /*
  * Prints log_err(err), then the hints that fit (log_hint).  ctx may be NULL.
@@ -66,13 +69,13 @@ void	diag_options(struct diag_context *, const struct options *);
  * nothing and returns 0.  Errors of kind 69, 76, 77 and 78 always get a hint.
  * With $MSTOOLS_STAGE set, for mscheck, a line "PROGRAM: stage: NAME" comes first.
  */
-int	diag_report(const struct err *err, const struct diag_context *ctx);
+int diag_report(const struct err *err, const struct diag_context *ctx);
 
 /* The hints alone, one a line, without "hint: "; nothing is added where the table knows nothing. */
-void	diag_hints(struct str *out, const struct err *err, const struct diag_context *ctx);
+void diag_hints(struct str *out, const struct err *err, const struct diag_context *ctx);
 
 /* Appends mstools-troubleshooting(7), mdoc, made from the table. */
-void	diag_page(struct str *out);
+void diag_page(struct str *out);
 
 /*
  * Appends s as one word that is safe to paste: into PowerShell in single quotes
@@ -80,7 +83,7 @@ void	diag_page(struct str *out);
  * single quotes.  Control characters become '?'.  Words of letters, digits and
  * ".-_@/:" stay bare in sh.
  */
-void	diag_quote_ps(struct str *out, const char *s);
-void	diag_quote_sh(struct str *out, const char *s);
+void diag_quote_ps(struct str *out, const char *s);
+void diag_quote_sh(struct str *out, const char *s);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * diag: the token endpoint of Microsoft Entra ID and the claims of a token.
+ * diag: the token endpoint of Microsoft Entra ID.
  *
  * Sources: entra-docs reference-error-codes.md, v2-oauth2-client-creds-grant-flow.md,
  * certificate-credentials.md, retire-service-principal-less-authentication.md;
@@ -9,13 +9,11 @@
  */
 #include "diag/table.h"
 
+/* clang-format off */
+
 #define TOKEN	S(STAGE_TOKEN)
-#define CLAIMS	S(STAGE_CLAIMS)
 
 #define PORTAL_APP	"entra.microsoft.com > App registrations > All applications > the app with client ID {appid}"
-#define GRANT_ROLE	PORTAL_APP " > API permissions > Add a permission > APIs my organization uses > " \
-	"Office 365 Exchange Online > Application permissions > IMAP > IMAP.AccessAsApp, " \
-	"then \"Grant admin consent\"; then a fresh token:\n\t{mstoken} --force --claims"
 #define SCOPE_CURE	"set scope in the account, or leave it out; --cloud gives the right one:\n" \
 	"\tscope = \"https://outlook.office365.com/.default\""
 
@@ -448,53 +446,8 @@ static const struct diag_row rows[] = {
 	},
 },
 
-/* --- the token's claims --- */
-{
-	.stages = CLAIMS, .pattern = "neither roles nor scp|no permission",
-	.sample = "the token has neither roles nor scp: nobody has granted the app a permission",
-	.cause = {
-		{ .cause = "the app has no IMAP.AccessAsApp, or no administrator has consented to it",
-		  .tell = PORTAL_APP " > API permissions: \"IMAP.AccessAsApp, Application, Granted\" must stand under "
-		    "Office 365 Exchange Online (not under Microsoft Graph)",
-		  .cure = GRANT_ROLE },
-	},
-},
-{
-	.stages = CLAIMS, .pattern = "aud is",
-	.sample = "the token's aud is https://graph.microsoft.com, not Exchange Online",
-	.cause = {
-		{ .cause = "the scope {scope} asks for another service than Exchange Online", .cure = SCOPE_CURE },
-	},
-},
-{
-	.stages = CLAIMS, .pattern = "delegated|scp",
-	.sample = "the token is a delegated one (scp), not an app's",
-	.cause = {
-		{ .cause = "the token stands for a person who signed in; it opens that person's mailbox and those shared "
-		    "with them, and Exchange's service principals do not matter",
-		  .cure = "use the app's own credential (client-secret-file, or cert and key) for unattended jobs" },
-	},
-},
-{
-	.stages = CLAIMS, .pattern = "opaque",
-	.sample = "the token is opaque: only Microsoft can read its claims",
-	.cause = {
-		{ .cause = "tokens of personal accounts (outlook.com) are not made to be read; they may work all the same",
-		  .cure = "nothing; for an organisation's mailbox set tenant to its directory ID" },
-	},
-},
-{
-	.stages = CLAIMS,
-	.sample = "the token is odd",
-	.title = "anything else about the token's claims",
-	.cause = {
-		{ .cause = "the token is not what Exchange Online wants: aud https://outlook.office365.com, roles with "
-		    "IMAP.AccessAsApp, exp in the future",
-		  .cure = "look at it:\n\t{mstoken} --force --claims" },
-	},
-},
 };
+/* clang-format on */
 
-const struct diag_section diag_section_entra = {
-	"The token: Microsoft Entra ID", rows, sizeof rows / sizeof rows[0]
-};
+const struct diag_section diag_section_entra = { "The token: Microsoft Entra ID", rows,
+	sizeof rows / sizeof rows[0] };

@@ -4,6 +4,8 @@
  */
 #include "diag/table.h"
 
+/* clang-format off */
+
 #define LOCAL	S(STAGE_FILE)
 #define INPUT	S(STAGE_STDIN)
 #define ANY	((1u << STAGES) - 1)
@@ -190,7 +192,7 @@ static const struct diag_row rows[] = {
 	},
 },
 };
+/* clang-format on */
 
-const struct diag_section diag_section_local = {
-	"Local files, standard input, and the rest", rows, sizeof rows / sizeof rows[0]
-};
+const struct diag_section diag_section_local = { "Local files, standard input, and the rest", rows,
+	sizeof rows / sizeof rows[0] };

@@ -1,5 +1,5 @@
 /*
- * diag: login, and the first command after it, where Exchange Online says
+ * diag: a token's claims; login, and the first command after it, where Exchange Online says
  * almost nothing and the token says nearly all.
  *
  * Sources: office-developer-exchange-docs, "Authenticate an IMAP, POP or SMTP
@@ -9,6 +9,9 @@
  */
 #include "diag/table.h"
 
+/* clang-format off */
+
+#define CLAIMS	S(STAGE_CLAIMS)
 #define LOGIN	S(STAGE_LOGIN)
 #define FIRST	S(STAGE_FIRST)
 #define BOTH	(LOGIN | FIRST)
@@ -16,6 +19,16 @@
 #define IN_EXCHANGE "an Exchange administrator, after Connect-ExchangeOnline (msgrant prints all of it):\n"
 #define ADD_PERMISSION \
 	"\tAdd-MailboxPermission -Identity {ps:user} -User {ps:oid} -AccessRights FullAccess"
+
+#define SCOPE_CURE \
+	"set scope = \"https://outlook.office365.com/.default\", or leave scope out and set cloud; then a fresh token:\n" \
+	"\t{mstoken} --force --claims"
+#define APP_PERMISSIONS \
+	"entra.microsoft.com > App registrations > the app with client ID {appid} > API permissions"
+#define GRANT_ROLE \
+	APP_PERMISSIONS " > Add a permission > APIs my organization uses > Office 365 Exchange Online > " \
+	"Application permissions > IMAP.AccessAsApp, then \"Grant admin consent\"; then a fresh token:\n" \
+	"\t{mstoken} --force --claims"
 
 /* What the token itself gives away; the same for a bare NO and for "not connected". */
 #define TOKEN_CAUSES \
@@ -27,16 +40,60 @@
 	  .cause = "the token is for another service: its aud is {aud}, not https://outlook.office365.com " \
 	    "(scope of Graph?)", \
 	  .tell = "aud in\n\t{mstoken} --claims", \
-	  .cure = "set scope = \"https://outlook.office365.com/.default\", or leave scope out and set cloud; then a " \
-	    "fresh token:\n\t{mstoken} --force --claims" }, \
+	  .cure = SCOPE_CURE }, \
 	{ .cond = COND_ROLE, \
 	  .cause = "the token does not have the role IMAP.AccessAsApp (roles: {roles})", \
 	  .tell = "roles in\n\t{mstoken} --claims", \
-	  .cure = "entra.microsoft.com > App registrations > the app with client ID {appid} > API permissions > " \
-	    "Add a permission > APIs my organization uses > Office 365 Exchange Online > Application permissions > " \
-	    "IMAP.AccessAsApp, then \"Grant admin consent\"; then a fresh token:\n\t{mstoken} --force --claims" }
+	  .cure = GRANT_ROLE }
 
 static const struct diag_row rows[] = {
+/* --- the token's claims --- */
+{
+	.stages = CLAIMS, .pattern = "neither roles nor scp|no permission",
+	.sample = "the token has neither roles nor scp: nobody has granted the app a permission",
+	.cause = {
+		{ .cause = "the app has no IMAP.AccessAsApp, or no administrator has consented to it",
+		  .tell = APP_PERMISSIONS ": \"IMAP.AccessAsApp, Application, Granted\" must stand under "
+		    "Office 365 Exchange Online (not under Microsoft Graph)",
+		  .cure = GRANT_ROLE },
+	},
+},
+{
+	.stages = CLAIMS, .pattern = "aud is",
+	.sample = "the token's aud is https://graph.microsoft.com, not Exchange Online",
+	.cause = {
+		{ .cause = "the scope {scope} asks for another service than Exchange Online", .cure = SCOPE_CURE },
+	},
+},
+{
+	.stages = CLAIMS, .pattern = "delegated|scp",
+	.sample = "the token is a delegated one (scp), not an app's",
+	.cause = {
+		{ .cause = "the token stands for a person who signed in; it opens that person's mailbox and those shared "
+		    "with them, and Exchange's service principals do not matter",
+		  .cure = "use the app's own credential (client-secret-file, or cert and key) for unattended jobs" },
+	},
+},
+{
+	.stages = CLAIMS, .pattern = "opaque",
+	.sample = "the token is opaque: only Microsoft can read its claims",
+	.cause = {
+		{ .cause = "tokens of personal accounts (outlook.com) are not made to be read; they may work all the same",
+		  .cure = "nothing; for an organisation's mailbox set tenant to its directory ID" },
+	},
+},
+{
+	.stages = CLAIMS,
+	.sample = "the token is odd",
+	.title = "anything else about the token's claims",
+	.cause = {
+		{ .cause = "the token is not what Exchange Online wants: aud https://outlook.office365.com, roles with "
+		    "IMAP.AccessAsApp, exp in the future",
+		  .cure = "look at it:\n\t{mstoken} --force --claims" },
+	},
+},
+
+/* --- login --- */
 {
 	.stages = BOTH | S(STAGE_FOLDER) | S(STAGE_FETCH) | S(STAGE_MARK),
 	.pattern = "throttled|backoff time|not before",
@@ -176,7 +233,7 @@ static const struct diag_row rows[] = {
 	},
 },
 };
+/* clang-format on */
 
-const struct diag_section diag_section_login = {
-	"Login, and the first command after it", rows, sizeof rows / sizeof rows[0]
-};
+const struct diag_section diag_section_login = { "The token's claims, login, and the first command after it",
+	rows, sizeof rows / sizeof rows[0] };

@@ -6,6 +6,8 @@
  */
 #include "diag/table.h"
 
+/* clang-format off */
+
 #define FOLDER	S(STAGE_FOLDER)
 #define FETCH	S(STAGE_FETCH)
 #define MARK	S(STAGE_MARK)
@@ -195,7 +197,7 @@ static const struct diag_row rows[] = {
 	},
 },
 };
+/* clang-format on */
 
-const struct diag_section diag_section_mail = {
-	"Folders, fetching, marking", rows, sizeof rows / sizeof rows[0]
-};
+const struct diag_section diag_section_mail = { "Folders, fetching, marking", rows,
+	sizeof rows / sizeof rows[0] };

@@ -6,6 +6,8 @@
  */
 #include "diag/table.h"
 
+/* clang-format off */
+
 #define DNS	S(STAGE_DNS)
 #define TCP	S(STAGE_TCP)
 #define PROXY	S(STAGE_PROXY)
@@ -342,6 +344,7 @@ static const struct diag_row rows[] = {
 	},
 },
 };
+/* clang-format on */
 
 const struct diag_section diag_section_net = {
 	"The way to the server: name, connection, proxy, TLS, greeting", rows, sizeof rows / sizeof rows[0]

@@ -3,6 +3,8 @@
  */
 #include "diag/table.h"
 
+/* clang-format off */
+
 #define CONFIG	S(STAGE_CONFIG)
 #define CRED	S(STAGE_CREDENTIAL)
 
@@ -329,7 +331,7 @@ static const struct diag_row rows[] = {
 	},
 },
 };
+/* clang-format on */
 
-const struct diag_section diag_section_setup = {
-	"Configuration and credential", rows, sizeof rows / sizeof rows[0]
-};
+const struct diag_section diag_section_setup = { "Configuration and credential", rows,
+	sizeof rows / sizeof rows[0] };

@@ -15,6 +15,7 @@
 #include "diag/table.h"
 #include "entra/claims.h"
 
+/* clang-format off */
 enum name {
 	N_AADSTS, N_ACCOUNT, N_APPID, N_AUD, N_AUTHORITY, N_CA, N_CLIENT, N_CLOCK, N_CLOUD,
 	N_CONFIG, N_CREDENTIAL, N_DISPLAYNAME, N_EXP, N_FOLDER, N_HOST, N_MAILDIR, N_MSCHECK, N_MSTOKEN,
@@ -58,6 +59,7 @@ static const struct {
 	[N_UPN] = { "upn", "PERSON" },
 	[N_USER] = { "user", "MAILBOX" },
 };
+/* clang-format on */
 
 static void
 quote(struct str *out, const char *s, bool ps)
@@ -112,7 +114,7 @@ host_part(char *buf, size_t size, const char *url, bool with_port)
 	p = strstr(url, "://");
 	p = p != NULL ? p + 3 : url;
 	n = strcspn(p, "/");
-	at = memrchr(p, '@', n);	/* NAME:PASSWORD@ is nobody's business */
+	at = memrchr(p, '@', n); /* NAME:PASSWORD@ is nobody's business */
 	if (at != NULL) {
 		n -= (size_t)(at + 1 - p);
 		p = at + 1;
@@ -341,7 +343,7 @@ diag_subst(struct str *out, const char *text, const struct err *err, const struc
 		if (*text == '\0')
 			break;
 		n = strcspn(++text, "}");
-		if (!islower((unsigned char)*text) || text[n] != '}') {	/* a brace of the text's own */
+		if (!islower((unsigned char)*text) || text[n] != '}') { /* a brace of the text's own */
 			str_addc(out, '{');
 			continue;
 		}

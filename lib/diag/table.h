@@ -31,66 +31,66 @@ enum diag_truth { DIAG_NO, DIAG_MAYBE, DIAG_YES };
 
 /* For the page, each condition has its words ("if ..."): cond.c. */
 enum diag_cond {
-	COND_NONE,		/* always DIAG_MAYBE */
-	COND_AUD,		/* aud is not Exchange Online */
-	COND_ROLE,		/* app-only token without IMAP.AccessAsApp */
-	COND_SCP,		/* delegated token without IMAP.AccessAsUser.All */
-	COND_DELEGATED,		/* delegated token with it: opens that person's mailboxes only */
-	COND_EXPIRED,		/* exp is past */
-	COND_NOT_YET,		/* nbf or iat is in the future: our clock */
-	COND_NO_OID,		/* app-only token without oid: no service principal in the tenant */
-	COND_CLOUD,		/* aud of one cloud, IMAP host of another */
-	COND_CLOCK,		/* the answer's time differs from ours */
-	COND_PROXY,		/* a proxy is configured */
-	COND_NO_PROXY,		/* none is */
-	COND_CA_FILE,		/* --ca-file is given */
+	COND_NONE,	/* always DIAG_MAYBE */
+	COND_AUD,	/* aud is not Exchange Online */
+	COND_ROLE,	/* app-only token without IMAP.AccessAsApp */
+	COND_SCP,	/* delegated token without IMAP.AccessAsUser.All */
+	COND_DELEGATED, /* delegated token with it: opens that person's mailboxes only */
+	COND_EXPIRED,	/* exp is past */
+	COND_NOT_YET,	/* nbf or iat is in the future: our clock */
+	COND_NO_OID,	/* app-only token without oid: no service principal in the tenant */
+	COND_CLOUD,	/* aud of one cloud, IMAP host of another */
+	COND_CLOCK,	/* the answer's time differs from ours */
+	COND_PROXY,	/* a proxy is configured */
+	COND_NO_PROXY,	/* none is */
+	COND_CA_FILE,	/* --ca-file is given */
 	COND_NO_CA_FILE,
-	COND_OWN_HOST,		/* the host is none of Microsoft's: it may be misspelt */
-	COND_STDIN,		/* the token came on standard input, so there is no other one */
-	COND_USER_FORM,		/* mailbox is not of the form local@domain */
+	COND_OWN_HOST,	/* the host is none of Microsoft's: it may be misspelt */
+	COND_STDIN,	/* the token came on standard input, so there is no other one */
+	COND_USER_FORM, /* mailbox is not of the form local@domain */
 	CONDS
 };
 
 #define DIAG_CAUSES 8
 
 struct diag_cause {
-	enum diag_cond	 cond;
-	const char	*cause;
-	const char	*tell;	/* how to tell it from the others; NULL: nothing to compare */
-	const char	*cure;
+	enum diag_cond cond;
+	const char *cause;
+	const char *tell; /* how to tell it from the others; NULL: nothing to compare */
+	const char *cure;
 };
 
 struct diag_row {
-	unsigned	 stages;	/* S(STAGE_…) | … */
-	unsigned	 kinds;		/* K(ERR_…) | …; 0: any */
-	const char	*pattern;
-	const char	*sample;	/* an error text that this row is for */
-	const char	*title;		/* the symptom, for the manual; NULL: the sample */
-	struct diag_cause cause[DIAG_CAUSES];	/* ends at cause == NULL */
+	unsigned stages; /* S(STAGE_…) | … */
+	unsigned kinds;	 /* K(ERR_…) | …; 0: any */
+	const char *pattern;
+	const char *sample;		      /* an error text that this row is for */
+	const char *title;		      /* the symptom, for the manual; NULL: the sample */
+	struct diag_cause cause[DIAG_CAUSES]; /* ends at cause == NULL */
 };
 
-#define S(stage)	(1u << (stage))
-#define K(kind)		(1u << (kind))
+#define S(stage) (1u << (stage))
+#define K(kind) (1u << (kind))
 
 struct diag_section {
-	const char	*title;
+	const char *title;
 	const struct diag_row *row;
-	size_t		 n;
+	size_t n;
 };
 extern const struct diag_section *const diag_sections[];
 extern const size_t diag_nsections;
 
-extern const struct diag_section diag_section_setup, diag_section_entra, diag_section_net,
-    diag_section_login, diag_section_mail, diag_section_local;
+extern const struct diag_section diag_section_setup, diag_section_entra, diag_section_net, diag_section_login,
+    diag_section_mail, diag_section_local;
 
 /* The first row for stage, kind and text; NULL: none.  A row without a pattern comes after all others. */
 const struct diag_row *diag_find(const struct err *);
-bool	diag_match(const char *pattern, const char *text);
+bool diag_match(const char *pattern, const char *text);
 
 /* What cond says of this run. */
 enum diag_truth diag_cond(enum diag_cond, const struct err *, const struct diag_context *);
 /* Seconds by which this machine's clock is ahead of the time in the error's text; 0: no time in it. */
-long	diag_clock(const struct err *, const struct diag_context *);
+long diag_clock(const struct err *, const struct diag_context *);
 /* "the token's aud is not Exchange Online's"; NULL for COND_NONE. */
 const char *diag_cond_words(enum diag_cond);
 
@@ -98,6 +98,6 @@ const char *diag_cond_words(enum diag_cond);
  * Appends text with its placeholders filled.  err and ctx may be NULL.  Returns
  * 0, or -1 if a placeholder has no such name (the test's business).
  */
-int	diag_subst(struct str *out, const char *text, const struct err *, const struct diag_context *);
+int diag_subst(struct str *out, const char *text, const struct err *, const struct diag_context *);
 
 #endif

@@ -108,7 +108,8 @@ if have sieve-filter sieve; then
 	PATH=$T/bin:$PATH
 	sed -i 's/^}$/	maildir = ~\/Maildir\n}/' "$HOME/.config/mstools/config"
 	try sieve
-	sorted sieve "$HOME/Maildir/.orders" "$HOME/Maildir/cur"
+	is "$(numbers "$HOME/Maildir/.orders")" '3 6 9 12 ' 'sieve: the orders'
+	is "$(numbers "$HOME/Maildir" '*/Maildir/[cn][ue][rw]/*')" '1 2 4 5 7 8 10 11 ' 'sieve: the others'
 fi
 
 # The archive: three mailboxes, each a tree.

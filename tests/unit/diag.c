@@ -12,7 +12,7 @@
 #include "entra/claims.h"
 #include "t.h"
 
-#define NOW 1795867200	/* 2026-11-28 12:00 UTC */
+#define NOW 1795867200 /* 2026-11-28 12:00 UTC */
 
 static const enum err_kind hinted[] = { ERR_CONFIG, ERR_REFUSED, ERR_PROTO, ERR_UNAVAIL };
 
@@ -92,7 +92,7 @@ walk_row(const struct diag_section *s, const struct diag_row *r)
 		if (diag_find(&err) == r)
 			continue;
 		if (r->pattern == NULL && diag_find(&err) != NULL)
-			continue;	/* a rest row of several stages, one of which has its own */
+			continue; /* a rest row of several stages, one of which has its own */
 		note("%s: another row answers at stage %s", name, err_stage_name((enum err_stage)st));
 		found = false;
 	}
@@ -138,11 +138,50 @@ static void
 codes(void)
 {
 	static const char *const known[] = {
-		"7000215", "7000222", "700016", "90002", "900023", "700027", "700024", "700021", "700023", "50027",
-		"7000216", "7000218", "1002012", "70011", "700022", "500011", "65001", "90094", "7000112", "70001",
-		"53003", "530035", "50034", "50053", "50076", "50126", "90013", "90014", "900144", "9002313",
-		"901002", "90024", "90033", "90006", "50033", "90012", "90055", "50196", "90038", "900382", "900432",
-		"9001023", "50059", "5002730",
+		"7000215",
+		"7000222",
+		"700016",
+		"90002",
+		"900023",
+		"700027",
+		"700024",
+		"700021",
+		"700023",
+		"50027",
+		"7000216",
+		"7000218",
+		"1002012",
+		"70011",
+		"700022",
+		"500011",
+		"65001",
+		"90094",
+		"7000112",
+		"70001",
+		"53003",
+		"530035",
+		"50034",
+		"50053",
+		"50076",
+		"50126",
+		"90013",
+		"90014",
+		"900144",
+		"9002313",
+		"901002",
+		"90024",
+		"90033",
+		"90006",
+		"50033",
+		"90012",
+		"90055",
+		"50196",
+		"90038",
+		"900382",
+		"900432",
+		"9001023",
+		"50059",
+		"5002730",
 	};
 	char text[64];
 	struct err err = ERR_INIT;
@@ -177,8 +216,12 @@ quoting(void)
 	diag_quote_ps(&s, "o'neil@contoso.com");
 	is_str(s.s, "'o''neil@contoso.com'", "PowerShell: a quote is doubled");
 	str_clear(&s);
-	diag_quote_ps(&s, "a\xe2\x80\x98" "b\xe2\x80\x99; rm \xe2\x80\x9b $(x) `y`\n");
-	is_str(s.s, "'a\xe2\x80\x98\xe2\x80\x98" "b\xe2\x80\x99\xe2\x80\x99; rm \xe2\x80\x9b\xe2\x80\x9b $(x) `y`?'",
+	diag_quote_ps(&s,
+	    "a\xe2\x80\x98"
+	    "b\xe2\x80\x99; rm \xe2\x80\x9b $(x) `y`\n");
+	is_str(s.s,
+	    "'a\xe2\x80\x98\xe2\x80\x98"
+	    "b\xe2\x80\x99\xe2\x80\x99; rm \xe2\x80\x9b\xe2\x80\x9b $(x) `y`?'",
 	    "PowerShell: curly quotes too; no line end");
 	str_clear(&s);
 	diag_quote_sh(&s, "a'b");
@@ -227,12 +270,16 @@ login_causes(void)
 
 	good_claims(&c);
 	s = hints(ERR_REFUSED, STAGE_LOGIN, "NO AUTHENTICATE failed.", &ctx);
-	ok(first_line_has(s, "Object ID") && strstr(s, "aud is") == NULL, "good token: the service principal");
-	ok(strstr(s, "New-ServicePrincipal -AppId '11111111-2222-3333-4444-555555555555' "
-	    "-ObjectId '99999999-8888-7777-6666-555555555555' -DisplayName 'Mail o''matic'\n") != NULL,
+	ok(first_line_has(s, "Object ID") && strstr(s, "aud is") == NULL,
+	    "good token: the service principal");
+	ok(strstr(s,
+	       "New-ServicePrincipal -AppId '11111111-2222-3333-4444-555555555555' "
+	       "-ObjectId '99999999-8888-7777-6666-555555555555' -DisplayName 'Mail o''matic'\n") != NULL,
 	    "filled in and quoted");
-	ok(strstr(s, "Add-MailboxPermission -Identity 'sales@contoso.com' "
-	    "-User '99999999-8888-7777-6666-555555555555' -AccessRights FullAccess") != NULL, "the permission too");
+	ok(strstr(s,
+	       "Add-MailboxPermission -Identity 'sales@contoso.com' "
+	       "-User '99999999-8888-7777-6666-555555555555' -AccessRights FullAccess") != NULL,
+	    "the permission too");
 	ok(strstr(s, "mstoken -a work --force") != NULL, "and a fresh token");
 	free(s);
 
@@ -256,7 +303,8 @@ login_causes(void)
 
 	c.exp = NOW - 5;
 	s = hints(ERR_REFUSED, STAGE_LOGIN, "NO AUTHENTICATE failed.", &ctx);
-	ok(first_line_has(s, "ran out at 2026-11-28T11:59:55Z") && strstr(s, "2. ") != NULL, "expired, and no role");
+	ok(first_line_has(s, "ran out at 2026-11-28T11:59:55Z") && strstr(s, "2. ") != NULL,
+	    "expired, and no role");
 	free(s);
 
 	strlist_release(&c.roles);
@@ -295,8 +343,10 @@ clocks(void)
 	char *s;
 
 	ctx.now = NOW + 3600;
-	s = hints(ERR_CONFIG, STAGE_TOKEN, "AADSTS700024: Client assertion is not within its valid time range. "
-	    "Current time: 2026-11-28T12:00:00.1234567Z, assertion valid from", &ctx);
+	s = hints(ERR_CONFIG, STAGE_TOKEN,
+	    "AADSTS700024: Client assertion is not within its valid time range. "
+	    "Current time: 2026-11-28T12:00:00.1234567Z, assertion valid from",
+	    &ctx);
 	ok(first_line_has(s, "60 minutes (ahead)"), "the clock is an hour ahead");
 	ok(strstr(s, "held up") == NULL, "and nothing else is named");
 	free(s);
@@ -305,7 +355,8 @@ clocks(void)
 static void
 options(void)
 {
-	static const struct cloud dod = { "dod", "https://login.example", "imap.example", "https://imap.example/.default" };
+	static const struct cloud dod = { "dod", "https://login.example", "imap.example",
+		"https://imap.example/.default" };
 	struct diag_context ctx = DIAG_CONTEXT_INIT;
 	struct options o;
 	char user[] = "a@b.c", proxy[] = "http://me:secret@proxy.example:3128";
@@ -338,7 +389,7 @@ page(void)
 
 	diag_page(&want);
 	ok(file_read("man/mstools-troubleshooting.7", 1 << 20, &got, &err) == 0 && got.len == want.len &&
-	    memcmp(got.s, want.s, want.len) == 0,
+		memcmp(got.s, want.s, want.len) == 0,
 	    "man/mstools-troubleshooting.7 is the table's (BUILD/tests/unit/diag.t --page prints it)");
 	str_release(&want);
 	str_release(&got);
