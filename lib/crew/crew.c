@@ -79,6 +79,47 @@ copy_field(char *dst, size_t size, const char *src, const char *what, struct err
 	return 0;
 }
 
+static void
+expect(struct wire_connect *p, const char *pattern)
+{
+	size_t n = strlen(pattern) + 1;
+
+	if (n <= sizeof p->patterns - p->patterns_len)
+		memcpy(p->patterns + p->patterns_len, pattern, n);
+	p->patterns_len += (uint32_t)(n < sizeof p->patterns ? n : sizeof p->patterns);
+}
+
+/*
+ * The look with which msfetch and msls begin, as lib/tool sends it: told at
+ * once, it saves a round trip.
+ */
+static void
+fill_look(const struct crew *c, struct wire_connect *p)
+{
+	const struct options *o = c->o;
+	size_t i;
+
+	if (o->program == OPT_MSLS && o->nargs == 1) {
+		expect(p, o->args[0]);
+		p->npattern = 1;
+		return;
+	}
+	if ((o->program != OPT_MSFETCH && o->program != OPT_MSLS) || o->folder.n + o->exclude.n > 1000)
+		return;
+	for (i = 0; i < o->folder.n; i++)
+		expect(p, o->folder.v[i]);
+	if (i == 0)
+		expect(p, o->program == OPT_MSLS ? "*" : "INBOX");
+	p->npattern = (uint16_t)(i == 0 ? 1 : i);
+	for (i = 0; o->program == OPT_MSFETCH && i < o->exclude.n; i++)
+		expect(p, o->exclude.v[i]);
+	if (o->program == OPT_MSLS)
+		expect(p, "");	/* excludes nothing; see list_look */
+	p->nexclude = (uint16_t)(o->program == OPT_MSLS ? 1 : i);
+	if (p->patterns_len > sizeof p->patterns)
+		p->npattern = p->nexclude = p->patterns_len = 0;
+}
+
 static int
 fill_connect(const struct crew *c, struct wire_connect *p, const struct secret *token, int flags, struct err *err)
 {
@@ -100,6 +141,7 @@ fill_connect(const struct crew *c, struct wire_connect *p, const struct secret *
 	p->timeout_ms = o->timeout > INT_MAX / 1000 ? INT_MAX : o->timeout * 1000;
 	p->verbose = (uint32_t)log_verbose();
 	p->max_literal = UINT32_MAX;
+	fill_look(c, p);
 	if (token->len == 0 || token->len > sizeof p->token)
 		return err_set(err, ERR_CONFIG, STAGE_TOKEN, NULL, "a token of %zu bytes", token->len);
 	p->token_len = (uint32_t)token->len;

@@ -80,16 +80,23 @@ check_ranges(const struct wire_range *r, uint32_t n)
 	return 0;
 }
 
+/* n strings, each with its NUL, and nothing else? */
+static int
+check_strings(const char *p, uint32_t len, uint32_t n)
+{
+	uint32_t i, ends = 0;
+
+	for (i = 0; i < len; i++)
+		ends += p[i] == '\0';
+	return ends == n && (len == 0 || p[len - 1] == '\0') ? 0 : -1;
+}
+
 static int
 check_look(const struct wire_look *l)
 {
-	uint32_t i, strings = 0;
-
-	for (i = 0; i < l->len; i++)
-		strings += l->patterns[i] == '\0';
-	if (l->npattern == 0 || strings != (uint32_t)l->npattern + l->nexclude)
+	if (l->npattern == 0)
 		return -1;
-	return l->patterns[l->len - 1] == '\0' ? 0 : -1;
+	return check_strings(l->patterns, l->len, (uint32_t)l->npattern + l->nexclude);
 }
 
 static int
@@ -99,7 +106,11 @@ check_connect(struct wire_connect *c)
 	TERMINATE(c->user);
 	TERMINATE(c->ca_file);
 	TERMINATE(c->proxy);
-	return c->token_len > 0 && c->token_len <= WIRE_TOKEN && c->port > 0 && c->port <= 65535 ? 0 : -1;
+	if (c->token_len == 0 || c->token_len > WIRE_TOKEN || c->port == 0 || c->port > 65535)
+		return -1;
+	if (c->patterns_len > WIRE_EXPECT || (c->npattern == 0 && c->nexclude > 0))
+		return -1;
+	return check_strings(c->patterns, c->patterns_len, (uint32_t)c->npattern + c->nexclude);
 }
 
 static int

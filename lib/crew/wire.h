@@ -22,7 +22,7 @@
 #include "base/err.h"
 #include "imap/session.h"	/* enums: session_ask, _flag, _cap, _result, _loss, _move; DATE_NONE */
 
-#define WIRE_VERSION	1
+#define WIRE_VERSION	2
 #define WIRE_MAX	65536
 #define WIRE_NAME	1024	/* a folder's name, with its NUL */
 #define WIRE_USER	512
@@ -33,6 +33,7 @@
 #define WIRE_RANGES_MAX	4000
 #define WIRE_ROWS_MAX	2000
 #define WIRE_PATTERNS	48000	/* bytes of patterns in one WIRE_LOOK */
+#define WIRE_EXPECT	4096	/* bytes of patterns in WIRE_CONNECT */
 
 enum wire_type {
 	/* parent → worker */
@@ -87,6 +88,14 @@ struct wire_connect {
 	char	proxy[1024];		/* "" = none; the parent has looked at the environment */
 	uint32_t token_len;
 	char	token[WIRE_TOKEN];
+	/*
+	 * The WIRE_LOOK that will be the first job, as there (npattern 0: not
+	 * known): it is asked for in the flight of the login and answered when it
+	 * comes.  Another first job costs one command that was not needed.
+	 */
+	uint16_t npattern, nexclude;
+	uint32_t patterns_len;
+	char	patterns[WIRE_EXPECT];
 };
 
 /* Special-use and LIST attributes. */

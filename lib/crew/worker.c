@@ -352,6 +352,18 @@ serve(struct worker *w)
 	}
 }
 
+/* What will be asked first, so that it can be on its way before it is. */
+static void
+expect(struct worker *w)
+{
+	const struct wire_connect *c = &w->c;
+	struct session_job j = { .kind = JOB_LOOK, .patterns = c->patterns, .patterns_len = c->patterns_len,
+		.npattern = c->npattern, .nexclude = c->nexclude };
+
+	if (c->npattern > 0)
+		session_expect(w->s, &j);
+}
+
 static void
 run(struct worker *w)
 {
@@ -367,6 +379,7 @@ run(struct worker *w)
 		return;
 	}
 	w->s = session_new(&p, &ops, w);
+	expect(w);
 	net_watch(w->net, w->sock, POLLIN, on_parent, w);
 	serve(w);
 	if (w->stop)

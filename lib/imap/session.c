@@ -162,7 +162,7 @@ session_logged_in(const struct session *s)
 bool
 session_idle(const struct session *s)
 {
-	return s->ncmd == 0 && s->state == S_ON && s->jobs == NULL;
+	return s->ncmd == 0 && s->state == S_ON && (s->jobs == NULL || s->jobs->expected);
 }
 
 /* --- commands --- */

@@ -189,6 +189,12 @@ void	session_free(struct session *);
 
 /* Queues a job; it starts when what is before it allows. */
 void	session_job(struct session *, const struct session_job *);
+/*
+ * The LOOK that is going to be the first job, told before the login: its first
+ * command goes into the flight behind the login, and the answer waits for the
+ * job.  Another first job drops it.
+ */
+void	session_expect(struct session *, const struct session_job *);
 /* Sends LOGOUT if it may. */
 void	session_logout(struct session *);
 

@@ -55,8 +55,8 @@ copy_ranges(const struct session_range *from, uint32_t *n)
 	return r;
 }
 
-void
-session_job(struct session *s, const struct session_job *from)
+static struct job *
+add_job(struct session *s, const struct session_job *from)
 {
 	struct job *job = xcalloc(1, sizeof *job), **last;
 
@@ -69,6 +69,22 @@ session_job(struct session *s, const struct session_job *from)
 	for (last = &s->jobs; *last != NULL; last = &(*last)->next)
 		;
 	*last = job;
+	return job;
+}
+
+void
+session_expect(struct session *s, const struct session_job *look)
+{
+	add_job(s, look)->expected = true;
+}
+
+void
+session_job(struct session *s, const struct session_job *from)
+{
+	struct job *first = s->jobs;
+
+	if (first == NULL || !first->expected || !look_adopt(s, first, from))
+		add_job(s, from);
 	jobs_pump(s);
 }
 
@@ -144,11 +160,12 @@ sweep(struct session *s)
 	struct job **p = &s->jobs, *job;
 
 	while ((job = *p) != NULL) {
-		if (!job->issued || job->cmds > 0) {
+		if (!job->issued || job->cmds > 0 || job->expected) {
 			p = &job->next;
 			continue;
 		}
-		report(s, job);
+		if (!job->dropped)
+			report(s, job);
 		*p = job->next;
 		job_free(job);
 	}

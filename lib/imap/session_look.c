@@ -17,8 +17,10 @@ look_free(struct job *job)
 {
 	size_t i;
 
-	for (i = 0; i < job->nfolder; i++)
+	for (i = 0; i < job->nfolder; i++) {
 		free(job->folders[i].raw);
+		free(job->folders[i].text);
+	}
 	free(job->folders);
 }
 
@@ -36,15 +38,46 @@ add_folder(struct job *job, const char *raw)
 }
 
 static void
+report(struct session *s, const struct job *job, struct look_folder *f)
+{
+	f->ready = false;
+	f->st.attrs = f->attrs;
+	f->st.delimiter = f->delimiter;
+	f->st.raw = f->raw;
+	f->st.text = f->text != NULL ? f->text : "";
+	s->ops.folder(s->arg, job->j.id, &f->st);
+}
+
+/* What is known of a folder: reported, or kept while nobody has asked for it. */
+static void
 emit(struct session *s, const struct job *job, struct look_folder *f, enum session_folder_state state,
     const char *text)
 {
 	f->st.state = state;
-	f->st.attrs = f->attrs;
-	f->st.delimiter = f->delimiter;
-	f->st.raw = f->raw;
-	f->st.text = text;
-	s->ops.folder(s->arg, job->j.id, &f->st);
+	f->ready = true;
+	if (*text != '\0')
+		f->text = xstrdup(text);
+	if (!job->expected && !job->dropped)
+		report(s, job, f);
+}
+
+bool
+look_adopt(struct session *s, struct job *job, const struct session_job *from)
+{
+	size_t i;
+
+	job->expected = false;
+	if (from->kind != JOB_LOOK || from->no_status != job->j.no_status || from->npattern != job->j.npattern ||
+	    from->nexclude != job->j.nexclude || from->patterns_len != job->j.patterns_len ||
+	    memcmp(from->patterns, job->j.patterns, from->patterns_len) != 0) {
+		job->dropped = job->issued = true;
+		return false;
+	}
+	job->j.id = from->id;
+	for (i = 0; i < job->nfolder; i++)
+		if (job->folders[i].ready)
+			report(s, job, &job->folders[i]);
+	return true;
 }
 
 static const char *
@@ -83,15 +116,11 @@ wanted(const struct job *job, const char *name, char delimiter, uint32_t attrs)
 static bool
 raw_of(struct session *s, struct job *job, const char *name, struct str *raw)
 {
-	struct look_folder none = { .raw = NULL };
-	union { const char *c; char *v; } u = { .c = name };
-
 	if (strcasecmp(name, "INBOX") == 0)
 		name = "INBOX";
 	if (folder_raw(raw, name) == 0)
 		return true;
-	none.raw = u.v;
-	emit(s, job, &none, FOLDER_GONE, "the name is not valid UTF-8");
+	emit(s, job, add_folder(job, *name != '\0' ? name : "?"), FOLDER_GONE, "the name is not valid UTF-8");
 	return false;
 }
 
@@ -130,9 +159,15 @@ next_status(struct session *s, struct job *job)
 {
 	struct look_folder *f;
 
+	if (job->expected)
+		return false;	/* LIST was guesswork enough */
 	if (job->next_folder == job->nfolder)
 		return job->issued = true;
 	f = &job->folders[job->next_folder];
+	if (f->text != NULL) {
+		job->next_folder++;	/* it is settled already */
+		return true;
+	}
 	if (f->attrs & (FA_NOSELECT | FA_NONEXISTENT)) {
 		emit(s, job, f, FOLDER_NOSELECT, "");
 	} else if (job->j.no_status) {

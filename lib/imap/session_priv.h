@@ -120,6 +120,8 @@ struct look_folder {
 	char	 delimiter;
 	uint32_t attrs;
 	bool	 answered;	/* st has its numbers */
+	bool	 ready;		/* to be reported, if that has not been done */
+	char	*text;		/* owned; NULL */
 	struct session_folder st;
 };
 
@@ -129,6 +131,8 @@ struct job {
 	unsigned cmds;		/* in flight */
 	bool	 issued;	/* nothing more to send */
 	bool	 opening;	/* waits for its folder */
+	bool	 expected;	/* a LOOK that nobody has asked for yet: nothing of it is reported */
+	bool	 dropped;	/* nor ever will be */
 	enum session_result result;
 	char	*text;		/* owned; NULL */
 	uint32_t throttle_ms, copy_uidvalidity;
@@ -230,6 +234,8 @@ void	look_status(struct session *, const struct status *);
 void	look_answer(struct session *, struct cmd *, enum session_result, const char *text);
 void	look_opened(struct session *, struct job *, enum session_result, const char *text);
 void	look_free(struct job *);
+/* What was expected has been asked for.  False: it is something else. */
+bool	look_adopt(struct session *, struct job *, const struct session_job *);
 
 /* session_fetch.c */
 /* The job in flight that asked for uid, with or without its body; NULL. */

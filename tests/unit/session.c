@@ -744,6 +744,92 @@ test_look_for_names(void)
 	stop(&h);
 }
 
+static void
+expect(struct peer *h, const char *patterns, size_t len, unsigned n, unsigned x)
+{
+	struct session_job j = { .kind = JOB_LOOK, .patterns = patterns, .patterns_len = len, .npattern = n,
+		.nexclude = x };
+
+	session_expect(h->s, &j);
+}
+
+static void
+test_expected(void)
+{
+	struct peer h;
+
+	start(&h);
+	expect(&h, "INBOX", 6, 1, 0);
+	say(&h, GREETING "m1 OK in\r\n");
+	sent(&h, "!m1 AUTHENTICATE XOAUTH2 " IR "\r\nm2 CAPABILITY\r\nm3 EXAMINE \"INBOX\"\r\n", "one flight");
+	say(&h, CAPS "m2 OK done\r\n");
+	str_clear(&h.log);
+	say(&h, OPENED("m3"));
+	told(&h, "", "nothing unasked");
+	ok(session_idle(h.s), "it is idle");
+	look(&h, 4, "INBOX", 6, 1, 0);
+	sent(&h, "", "nothing more");
+	told(&h, "folder 4 0 INBOX a0 v14 n849 m3 u0 - \ndone 4 OK v14\n", "the answer at once");
+	look(&h, 5, "INBOX", 6, 1, 0);
+	sent(&h, "m4 EXAMINE \"INBOX\"\r\n", "the next time it is asked again");
+	stop(&h);
+
+	start(&h);
+	expect(&h, "INBOX", 6, 1, 0);
+	log_in(&h);
+	look(&h, 4, "INBOX", 6, 1, 0);
+	told(&h, "", "asked for meanwhile");
+	say(&h, "m3 NO no such thing\r\n");
+	told(&h, "folder 4 3 INBOX a0 v0 n0 m0 u0 - no such thing\ndone 4 OK v0\n", "the answer when it comes");
+	stop(&h);
+
+	start(&h);
+	expect(&h, "INBOX", 6, 1, 0);
+	log_in(&h);
+	fetch(&h, 4, ASK_SIZE, 1, 2);
+	say(&h, OPENED("m3"));
+	sent(&h, "m4 UID FETCH 1:2 (UID RFC822.SIZE)\r\n", "a fetch takes the open folder");
+	told(&h, "", "and the look is forgotten");
+	say(&h, "m4 OK done\r\n");
+	told(&h, "done 4 OK v14\n", "done");
+	stop(&h);
+}
+
+static void
+test_expected_list(void)
+{
+	static const char all[] = "*\0";
+	struct peer h;
+
+	start(&h);
+	expect(&h, all, sizeof all, 1, 1);
+	log_in(&h);
+	say(&h, "* LIST () \"/\" a\r\n* LIST (\\Noselect) \"/\" b\r\nm3 OK done\r\n");
+	sent(&h, "", "no status unasked");
+	look(&h, 4, all, sizeof all, 1, 1);
+	sent(&h, "m4 STATUS \"a\" (UIDNEXT UIDVALIDITY MESSAGES UNSEEN)\r\n", "then it goes on");
+	say(&h, "* STATUS a (UIDNEXT 2 UIDVALIDITY 1)\r\nm4 OK done\r\n");
+	told(&h, "folder 4 2 b a1 v0 n0 m0 u0 / \nfolder 4 0 a a0 v1 n2 m0 u0 / \ndone 4 OK v0\n", "to the end");
+	stop(&h);
+
+	start(&h);
+	expect(&h, all, sizeof all, 1, 1);
+	log_in(&h);
+	look(&h, 4, "INBOX", 6, 1, 0);
+	say(&h, "* LIST () \"/\" a\r\nm3 OK done\r\n" OPENED("m4"));
+	sent(&h, "m4 EXAMINE \"INBOX\"\r\n", "something else");
+	told(&h, "folder 4 0 INBOX a0 v14 n849 m3 u0 - \ndone 4 OK v14\n", "is answered");
+	stop(&h);
+
+	start(&h);
+	expect(&h, "\377", 2, 1, 0);
+	log_in(&h);
+	told(&h, "", "a name that cannot be sent");
+	look(&h, 4, "\377", 2, 1, 0);
+	told(&h, "folder 4 3 \377 a0 v0 n0 m0 u0 - the name is not valid UTF-8\ndone 4 OK v0\n", "cannot be there");
+	stop(&h);
+}
+
 /* --- order and flight --- */
 
 static void
@@ -1148,6 +1234,8 @@ main(void)
 		test_search();
 		test_list();
 		test_look_for_names();
+		test_expected();
+		test_expected_list();
 		test_pipeline();
 		test_long_sets();
 		test_store();

@@ -180,6 +180,14 @@ test_connect(void)
 	memset(c->host, 'h', sizeof c->host);
 	is_int(check(sizeof *c, 0), 0, "a connect");
 	is_int(strlen(c->host), sizeof c->host - 1, "its host is terminated");
+	c->npattern = 1;
+	is_int(check(sizeof *c, 0), -1, "a pattern said, none there");
+	c->patterns_len = 3;
+	memcpy(c->patterns, "ab", 3);
+	is_int(check(sizeof *c, 0), 0, "with a pattern");
+	c->patterns_len = WIRE_EXPECT + 1;
+	is_int(check(sizeof *c, 0), -1, "patterns that are too long");
+	c->patterns_len = 3;
 	c->port = 65536;
 	is_int(check(sizeof *c, 0), -1, "no such port");
 }
