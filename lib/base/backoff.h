@@ -18,8 +18,9 @@
 
 /*
  * Writes the note: no connection for user at host for the next secs seconds.
- * cache_dir: options.cache_dir, NULL for the default order (design: $CACHE_DIRECTORY,
- * $XDG_CACHE_HOME/mstools, ~/.cache/mstools).  A longer note that is there stays.
+ * cache_dir: options.cache_dir, NULL for the default order (design:
+ * $CACHE_DIRECTORY, $XDG_CACHE_HOME/mstools, ~/.cache/mstools).  A longer note
+ * that is there stays.
  * 0, or -1 with err set (worth a warning at most).
  */
 int backoff_note(const char *cache_dir, const char *user, const char *host, unsigned secs, struct err *);

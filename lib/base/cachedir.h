@@ -18,8 +18,9 @@
 char *cachedir_path(const char *option);
 
 /*
- * Opens the directory, making it and its missing parents (0700).  Returns a descriptor, or
- * -1 with err set (STAGE_FILE) if it cannot be made, is not ours, or others can write to it.
+ * Opens the directory, making it and its missing parents (0700).  Returns a
+ * descriptor, or -1 with err set (STAGE_FILE) if it cannot be made, is not
+ * ours, or others can write to it.
  */
 int cachedir_open(const char *option, struct err *);
 

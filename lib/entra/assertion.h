@@ -26,8 +26,9 @@ struct assertion {
 };
 
 /*
- * Makes one, with a jti of its own (a random UUID): Entra and others refuse the same one twice, so make
- * one for every request.  0, or -1 with err set (STAGE_CREDENTIAL).
+ * Makes one, with a jti of its own (a random UUID): Entra and others refuse the
+ * same one twice, so make one for every request.  0, or -1 with err set
+ * (STAGE_CREDENTIAL).
  */
 int assertion_make(const struct assertion *, struct secret *out, struct err *)
     __attribute__((warn_unused_result));

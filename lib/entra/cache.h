@@ -43,7 +43,8 @@ struct cache_entry {
 	}
 
 /*
- * Opens the cache directory (--cache-dir, or its default) for this key; fingerprint is the credential's.
+ * Opens the cache directory (--cache-dir, or its default) for this key;
+ * fingerprint is the credential's.
  * 0, or -1 with err set: there is no usable cache.
  */
 int cache_open(struct cache **, const struct options *o, const unsigned char fingerprint[32], struct err *);

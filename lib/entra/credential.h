@@ -58,9 +58,9 @@ int64_t credential_expires(const struct credential *);
 
 /*
  * Makes a client secret out of what a file or command gave: takes one line end
- * off the end.  1 and a text for a warning in *odd if blanks remain at an end, 0 if
- * all is well, -1 with err set if it is empty, overlong, of several lines, or
- * not printable ASCII.  name: where it comes from.
+ * off the end.  1 and a text for a warning in *odd if blanks remain at an end,
+ * 0 if all is well, -1 with err set if it is empty, overlong, of several lines,
+ * or not printable ASCII.  name: where it comes from.
  */
 int credential_clean(struct secret *, const char *name, const char **odd, struct err *);
 

@@ -28,9 +28,10 @@ struct http_reply {
 
 /*
  * Posts form (application/x-www-form-urlencoded) to url, with o's ca_file,
- * proxy, timeout and family.  0 and the reply, whatever its status; -1 with
- * err set and the host as subject, STAGE_DNS, _TCP, _PROXY, _TLS or _TOKEN (connected, but no answer);
- * *reset tells whether the connection was made and then lost.
+ * proxy, timeout and family.  0 and the reply, whatever its status; -1 with err
+ * set and the host as subject, STAGE_DNS, _TCP, _PROXY, _TLS or _TOKEN
+ * (connected, but no answer); *reset tells whether the connection was made and
+ * then lost.
  */
 int http_post(const struct options *o, const char *url, const struct secret *form, struct http_reply *,
     bool *reset, struct err *) __attribute__((warn_unused_result));

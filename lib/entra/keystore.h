@@ -12,11 +12,13 @@
 #include "base/secret.h"
 
 /*
- * Reads all that is at where, a path, file: or another URI.  *key becomes the first private
- * key, or NULL; *cert the certificate that belongs to it, or else the first
- * one, or NULL; both are owned by the caller.  pass: the pass phrase or PIN,
- * NULL if there is none.  A file that holds a private key must be closed to others.
- * 0 (at least one of the two is there), or -1 with err set (ERR_CONFIG/STAGE_CREDENTIAL).
+ * Reads all that is at where, a path, file: or another URI.  *key becomes the
+ * first private key, or NULL; *cert the certificate that belongs to it, or else
+ * the first one, or NULL; both are owned by the caller.  pass: the pass phrase
+ * or PIN, NULL if there is none.  A file that holds a private key must be
+ * closed to others.
+ * 0 (at least one of the two is there), or -1 with err set
+ * (ERR_CONFIG/STAGE_CREDENTIAL).
  */
 int keystore_load(const char *where, const struct secret *pass, X509 **cert, EVP_PKEY **key, struct err *);
 

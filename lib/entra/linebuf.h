@@ -38,10 +38,10 @@ struct linebuf {
 void linebuf_release(struct linebuf *); /* does not close fd */
 
 /*
- * Takes a line that is in the buffer, or at the end of the file what is left
- * of one.  *line is NUL-terminated, without its end, and lives until the
- * next call of any function here.  1 a line, 0 none yet (or none any more, if eof),
- * -1 an overlong line, which is skipped; err set (ERR_DATA/STAGE_STDIN).
+ * Takes a line that is in the buffer, or at the end of the file what is left of
+ * one.  *line is NUL-terminated, without its end, and lives until the next call
+ * of any function here.  1 a line, 0 none yet (or none any more, if eof), -1 an
+ * overlong line, which is skipped; err set (ERR_DATA/STAGE_STDIN).
  */
 int linebuf_take(struct linebuf *, char **line, size_t *len, struct err *);
 
@@ -50,8 +50,8 @@ void linebuf_untake(struct linebuf *);
 
 /*
  * Waits until something can be read and reads it.  wait_ms -1: without limit;
- * 0: not at all.  1 more is in the buffer, or eof is set now; 0 nothing in this time; -1 with
- * err set (ERR_IO, or ERR_AGAIN with EINTR once *stop is set).
+ * 0: not at all.  1 more is in the buffer, or eof is set now; 0 nothing in this
+ * time; -1 with err set (ERR_IO, or ERR_AGAIN with EINTR once *stop is set).
  */
 int linebuf_fill(struct linebuf *, int wait_ms, struct err *);
 

@@ -20,10 +20,10 @@ int request_form(const struct options *o, const struct credential *c, const char
     struct err *) __attribute__((warn_unused_result));
 
 /*
- * Gets a token.  Loads c.  Asks a second time, a second later, after a 5xx without
- * Retry-After or a lost connection; never otherwise.  0, or -1 with err set as
- * token_get says; *retry_after is then what the server said, or -1, and *later whether the
- * server said "later" at all.
+ * Gets a token.  Loads c.  Asks a second time, a second later, after a 5xx
+ * without Retry-After or a lost connection; never otherwise.  0, or -1 with err
+ * set as token_get says; *retry_after is then what the server said, or -1, and
+ * *later whether the server said "later" at all.
  */
 int request_token(const struct options *o, struct credential *c, struct token *, bool *later,
     long *retry_after, struct err *) __attribute__((warn_unused_result));

@@ -46,12 +46,13 @@ void source_free(struct source *); /* NULL is allowed; cleanses */
 
 /*
  * The current token; the first call gets it (waits for stdin, runs the command
- * or reads the file; if that fails, later calls say so again, without trying).  *tok is owned by the source and lives until the next
- * call of source_next or source_poll.
+ * or reads the file; if that fails, later calls say so again, without trying).
+ * *tok is owned by the source and lives until the next call of source_next or
+ * source_poll.
  * 0, or -1 with err set: STAGE_STDIN ERR_CONFIG if stdin has no token;
  * STAGE_CREDENTIAL if the command or the file fails (the command's exit status
- * is passed on as the kind it stands for, any that is none of sysexits(3)
- * as ERR_CONFIG; too slow: ERR_AGAIN).
+ * is passed on as the kind it stands for, any that is none of sysexits(3) as
+ * ERR_CONFIG; too slow: ERR_AGAIN).
  */
 int source_token(struct source *, const struct secret **tok, struct err *)
     __attribute__((warn_unused_result));

@@ -98,7 +98,7 @@ warn_expiry(const struct credential *c)
 		    c->name, what, (long long)((end - now) / 86400));
 }
 
-/* False for a JWT without any permission: asking again may bring a better one, once an administrator consented. */
+/* False for a JWT without any permission: once an administrator consents, asking again brings a better one. */
 static bool
 worth_keeping(const struct token *t)
 {

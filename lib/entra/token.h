@@ -29,8 +29,9 @@ struct token {
  * Gets a token as o says (tenant, client_id, scope, authority, the credential,
  * min_valid, force, no_cache, cache_dir …): from the cache if a good one is
  * there, else from the token endpoint.  A hundred processes that call it at
- * once make one request, and share its failure.  $MSTOOLS_REFUSED (the first 16 hex digits
- * of the SHA-256 of a token) asks for another one than that, once a minute.
+ * once make one request, and share its failure.  $MSTOOLS_REFUSED (the first 16
+ * hex digits of the SHA-256 of a token) asks for another one than that, once a
+ * minute.
  *
  * 0, or -1 with err set:
  *   STAGE_CREDENTIAL     the secret, certificate or key cannot be used (ERR_CONFIG; the secret command's
@@ -38,7 +39,8 @@ struct token {
  *   STAGE_TOKEN          the endpoint's answer; text begins with the AADSTS code where there is one.
  *                        ERR_CONFIG: refused for good; ERR_AGAIN: later; ERR_PROTO: no token endpoint
  *   STAGE_DNS, _TCP, _PROXY, _TLS  ERR_UNAVAIL; ERR_PROTO for a certificate or TLS version
- * Warnings (cache unusable, secret about to expire, token without permission) go to the log.
+ * Warnings (cache unusable, secret about to expire, token without permission)
+ * go to the log.
  */
 int token_get(const struct options *o, struct token *, struct err *) __attribute__((warn_unused_result));
 void token_release(struct token *); /* cleanses */
@@ -46,7 +48,7 @@ void token_release(struct token *); /* cleanses */
 /* What token_get asks of o first: tenant, client_id, authority.  0, or -1 with err set (STAGE_CONFIG). */
 int token_check(const struct options *o, struct err *);
 
-/* The same without token_check, with a credential that is open (credential.h), for who needs more than one token. */
+/* The same without token_check, for who needs several: with a credential that is open (credential.h). */
 struct credential;
 int token_get_with(const struct options *o, struct credential *, struct token *, struct err *)
     __attribute__((warn_unused_result));
