@@ -263,6 +263,8 @@ get_connect(struct worker *w)
 	do
 		r = receive(w, 0, fds, &nfd);
 	while (r == 0);
+	if (r == -1 && c->head.version != 0 && c->head.version != WIRE_VERSION)
+		log_warn("not of the same version as the program that started it: install them together");
 	if (r == -1 || c->head.type != WIRE_CONNECT)
 		return -1;
 	secret_add(&w->token, c->token, c->token_len);
