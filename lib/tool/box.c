@@ -182,6 +182,9 @@ record_skips(struct run *r, struct box *b, struct err *err)
 
 	if (r->o->dry_run || !plan_skips_changed(b->plan))
 		return 0;
+	/* What is done must be in the state before the range that it came from goes: a crash would lose the rest of it. */
+	if (commit_group(r->commit, err) == -1)
+		return -1;
 	if (state_begin(p.state, err) == -1)
 		return -1;
 	if (state_skip_clear(p.state, p.gen, LIMITS, err) == -1 ||
@@ -204,6 +207,7 @@ box_ready(struct run *r, struct box *b, struct err *err)
 	uint64_t messages, bytes;
 
 	plan_ready(b->plan);
+	plan_workers(b->plan, r->lanes_wanted);
 	plan_total(b->plan, &messages, &bytes);
 	r->max_left = minus(r->max_left, messages);
 	r->bytes_left = minus(r->bytes_left, bytes);
@@ -253,6 +257,9 @@ box_window_end(struct run *r, struct box *b, struct err *err)
 		if (record_skips(r, b, err) == -1)
 			return -1;
 		settle_window(r, b, last);
+		/* The next window is planned from what the state knows. */
+		if (!last && commit_group(r->commit, err) == -1)
+			return -1;
 	}
 	plan_total(b->plan, &messages, &bytes);
 	if (messages < b->span / 16 && b->span <= UINT32_MAX / 8)

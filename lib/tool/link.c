@@ -249,15 +249,16 @@ lost(struct link *l, int i, const struct crew_event *cev, struct link_event *ev,
 	ev->asked = lane->drop;
 	ev->loss = cev->signal != 0 ? LOST_OTHER : (enum session_loss)cev->fail.loss;
 	crew_lost_err(cev, &ev->why);
-	if (!lane->drop) {
+	/* One that is not even let in, while others are: the server does not want so many. */
+	if (!lane->drop && !(lane->state == LANE_STARTING && others_up(l, i))) {
 		v = loss_judge(&l->loss, &lane->is, cev, &ev->why);
 		if (!v.again && !others_up(l, i)) {
 			*err = ev->why;
 			return -1;
 		}
-		log_v(1, "connection lost: %s%s", ev->why.text,
-		    v.again ? "" : "; going on with the others");
 	}
+	if (!lane->drop)
+		log_v(1, "connection lost: %s%s", ev->why.text, v.again ? "" : "; going on with the others");
 	ev->suspect = v.suspect;
 	ev->type = v.again ? LINK_LOST : LINK_GONE;
 	lane->state = v.again ? LANE_WAITING : LANE_FREE;

@@ -1,0 +1,47 @@
+#!/bin/sh
+# -j: several connections where there is enough to do; fewer where the server objects.
+. "${0%/*}/../lib/sh"
+
+box=box@contoso.example
+echo token-that-will-do >token
+
+fetch() {
+	run msfetch $imap_args -u $box "$@" <token
+}
+
+serve_many() {
+	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
+	rm -rf md orig
+	exchange_up -d "$T/orig" -e 'bytes 300' -e 'messages 1000' "$@"
+}
+
+logins() {
+	grep -c 'C: .* AUTHENTICATE' "$exchange_log"
+}
+
+serve_many
+fetch -j 2 md
+status_is 0 '-j 2'
+ok 'every message once, byte for byte' mdcmp -n md orig/INBOX
+is "$(cut -f 4 "$out_file" | sort -n | uniq | wc -l)" 1000 'each with its receipt'
+is "$(logins)" 2 'two connections'
+fetch -j 2 md
+stdout_is '' 'nothing new'
+is "$(logins)" 3 'is found out with one'
+
+serve_many -e 'on connect #2+: bye Too many connections.'
+fetch -j 2 md
+status_is 0 'a server that lets in one at a time'
+ok 'every message once' mdcmp -n md orig/INBOX
+
+serve_many -e 'on message #300: reset' -e 'on message #900: close'
+fetch -j 2 md
+status_is 0 'connections that break'
+ok 'every message once' mdcmp -n md orig/INBOX
+
+serve_many -e 'message 800 nodata'
+fetch -j 2 md
+status_is 65 'a message that cannot be had'
+rm orig/INBOX/800
+ok 'every other message once' mdcmp -n md orig/INBOX
+done_testing
