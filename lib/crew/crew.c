@@ -114,14 +114,15 @@ fill_look(const struct crew *c, struct wire_connect *p)
 	for (i = 0; o->program == OPT_MSFETCH && i < o->exclude.n; i++)
 		expect(p, o->exclude.v[i]);
 	if (o->program == OPT_MSLS)
-		expect(p, "");	/* excludes nothing; see list_look */
+		expect(p, ""); /* excludes nothing; see list_look */
 	p->nexclude = (uint16_t)(o->program == OPT_MSLS ? 1 : i);
 	if (p->patterns_len > sizeof p->patterns)
 		p->npattern = p->nexclude = p->patterns_len = 0;
 }
 
 static int
-fill_connect(const struct crew *c, struct wire_connect *p, const struct secret *token, int flags, struct err *err)
+fill_connect(const struct crew *c, struct wire_connect *p, const struct secret *token, int flags,
+    struct err *err)
 {
 	const struct options *o = c->o;
 
@@ -156,7 +157,7 @@ fill_connect(const struct crew *c, struct wire_connect *p, const struct secret *
 static int
 pidfd_of(pid_t pid)
 {
-	return (int)syscall(SYS_pidfd_open, pid, 0);	/* close-on-exec; -1 on old kernels */
+	return (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec; -1 on old kernels */
 }
 
 static int
@@ -212,7 +213,7 @@ packet_free(struct packet *p)
 
 	for (i = 0; i < p->nfd; i++)
 		close(p->fds[i]);
-	OPENSSL_cleanse(p->data, p->size);	/* it may hold the token */
+	OPENSSL_cleanse(p->data, p->size); /* it may hold the token */
 	free(p);
 }
 
@@ -236,7 +237,7 @@ crew_flush(struct worker *w)
 	while (w->state == RUNNING && (p = w->first) != NULL) {
 		if (wire_send(w->sock, p->data, p->fds, p->nfd, MSG_DONTWAIT) == -1) {
 			if (errno != EAGAIN)
-				crew_drop_queue(w);	/* it has gone: its end of file follows */
+				crew_drop_queue(w); /* it has gone: its end of file follows */
 			return;
 		}
 		if ((w->first = p->next) == NULL)
@@ -313,7 +314,7 @@ crew_kill(struct crew *c, int worker)
 		return;
 	w->killed = true;
 	crew_drop_queue(w);
-	kill(w->pid, SIGKILL);		/* not reaped, so the pid is still its own */
+	kill(w->pid, SIGKILL); /* not reaped, so the pid is still its own */
 }
 
 void

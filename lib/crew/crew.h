@@ -32,35 +32,36 @@ struct crew;
  * Reads host, port, proxy (NULL: all_proxy, ALL_PROXY), ca_file, timeout, family, trace … from o (foreign
  * until crew_close).  The trace file is appended to, 0600.  0, or -1 with err set (no msworker: ERR_OS).
  */
-int	crew_open(struct crew **, const struct options *o, const char *user, struct err *);
-void	crew_close(struct crew *);	/* quits and reaps all; bounded: a worker that does not end in 2 s is killed */
+int crew_open(struct crew **, const struct options *o, const char *user, struct err *);
+void crew_close(
+    struct crew *); /* quits and reaps all; bounded: a worker that does not end in 2 s is killed */
 
 enum crew_start_flags { CREW_NO_PIPELINE = 1, CREW_IPV4 = 2, CREW_TWO_STEP = 4 };
 /* Starts a worker and sends it WIRE_CONNECT.  Its number (0 … ), or -1 with err set. */
-int	crew_start(struct crew *, const struct secret *token, int flags, struct err *);
-int	crew_count(const struct crew *);	/* workers alive */
+int crew_start(struct crew *, const struct secret *token, int flags, struct err *);
+int crew_count(const struct crew *); /* workers alive */
 
 /* Sends a packet (head filled by wire_head).  A worker that is gone: nothing happens, its CREW_LOST comes. */
-void	crew_send(struct crew *, int worker, const void *packet);
+void crew_send(struct crew *, int worker, const void *packet);
 /* The same with descriptors, which stay the caller's and may be closed at once. */
-void	crew_send_fds(struct crew *, int worker, const void *packet, const int *fds, size_t nfd);
-void	crew_quit(struct crew *, int worker);
+void crew_send_fds(struct crew *, int worker, const void *packet, const int *fds, size_t nfd);
+void crew_quit(struct crew *, int worker);
 /* Kills at once (a stalled job, an interrupted run); what it had queued and its CREW_LOST follow. */
-void	crew_kill(struct crew *, int worker);
+void crew_kill(struct crew *, int worker);
 
 enum crew_event_type {
-	CREW_PACKET,	/* packet: checked, valid until the next crew_next */
-	CREW_LOST,	/* worker ended; see below */
-	CREW_FD		/* a descriptor given to crew_watch is readable */
+	CREW_PACKET, /* packet: checked, valid until the next crew_next */
+	CREW_LOST,   /* worker ended; see below */
+	CREW_FD	     /* a descriptor given to crew_watch is readable */
 };
 struct crew_event {
 	enum crew_event_type type;
-	int	worker;
-	const struct wire_head *packet;		/* CREW_PACKET; cast by ->type */
-	struct wire_fail fail;			/* CREW_LOST: filled in also when it sent none */
-	int	signal;				/* CREW_LOST: died by it (SIGSEGV, SIGSYS …), else 0 */
-	bool	quit;				/* CREW_LOST: it was told to */
-	int	fd;				/* CREW_FD */
+	int worker;
+	const struct wire_head *packet; /* CREW_PACKET; cast by ->type */
+	struct wire_fail fail;		/* CREW_LOST: filled in also when it sent none */
+	int signal;			/* CREW_LOST: died by it (SIGSEGV, SIGSYS …), else 0 */
+	bool quit;			/* CREW_LOST: it was told to */
+	int fd;				/* CREW_FD */
 };
 
 /*
@@ -68,14 +69,14 @@ struct crew_event {
  * for the next event.  1 event, 0 time is up, -1 with err set.  A signal that
  * the caller caught ends the wait with 0.
  */
-int	crew_next(struct crew *, int timeout_ms, struct crew_event *, struct err *);
+int crew_next(struct crew *, int timeout_ms, struct crew_event *, struct err *);
 /* One more descriptor to wait for (a token pipe, an eventfd); -1 to stop.  One per slot 0…3. */
-void	crew_watch(struct crew *, int slot, int fd);
+void crew_watch(struct crew *, int slot, int fd);
 
 /* The err that a lost worker means: kind, stage, subject and text from the fail packet, or from the signal. */
-void	crew_lost_err(const struct crew_event *, struct err *);
+void crew_lost_err(const struct crew_event *, struct err *);
 
 /* Backoff between reconnects: 1, 2, 4 … s with jitter, at most 30; attempt counts from 0. */
-int	crew_backoff_ms(unsigned attempt);
+int crew_backoff_ms(unsigned attempt);
 
 #endif

@@ -13,8 +13,8 @@
 #include "base/util.h"
 #include "crew/crew_priv.h"
 
-#define RETRY_MS	10			/* when neither poll nor pidfd can tell */
-#define BURST		64			/* events before poll is asked about the others */
+#define RETRY_MS 10 /* when neither poll nor pidfd can tell */
+#define BURST 64    /* events before poll is asked about the others */
 
 static void
 lost_text(struct crew *c, struct worker *w, const struct crew_event *ev, int status)
@@ -112,7 +112,7 @@ take(struct crew *c, struct worker *w, struct crew_event *ev)
 
 	n = wire_recv(w->sock, c->buf, NULL, NULL, MSG_DONTWAIT);
 	if (n == -1 && errno == ECONNRESET)
-		return 0;	/* it ended with something unread; what it had sent is still there */
+		return 0; /* it ended with something unread; what it had sent is still there */
 	if (n == -1 && errno == EAGAIN) {
 		w->ready = false;
 		return 0;
@@ -163,8 +163,8 @@ harvest(struct crew *c, struct crew_event *ev)
 
 struct polled {
 	struct pollfd p[2 * CREW_MAX + CREW_WATCHES];
-	int	 who[2 * CREW_MAX + CREW_WATCHES];	/* worker, or -1 - watch */
-	nfds_t	 n;
+	int who[2 * CREW_MAX + CREW_WATCHES]; /* worker, or -1 - watch */
+	nfds_t n;
 };
 
 static void

@@ -14,19 +14,18 @@
 #include "crew/spawn.h"
 #include "crew/wire.h"
 
-#define WORKER_FD	3
-#define SNDBUF		(512 * 1024)	/* a run of jobs and some 100 slots without waiting */
+#define WORKER_FD 3
+#define SNDBUF (512 * 1024) /* a run of jobs and some 100 slots without waiting */
 
 /*
  * What a worker may know of our environment: where certificates are, time zone,
  * language, the settings of resolver and proxies, and what sanitizers and coverage
  * need.  $MSTOOLS_CLIENT_SECRET and its like are not in it.
  */
-static const char *const passed[] = {
-	"TZ", "TZDIR", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "SSL_CERT_FILE", "SSL_CERT_DIR",
-	"OPENSSL_CONF", "OPENSSL_MODULES", "RES_OPTIONS", "LOCALDOMAIN", "NO_PROXY", "no_proxy", "ASAN_OPTIONS", "UBSAN_OPTIONS",
-	"LSAN_OPTIONS", "LLVM_PROFILE_FILE", "GCOV_PREFIX", "GCOV_PREFIX_STRIP"
-};
+static const char *const passed[] = { "TZ", "TZDIR", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "OPENSSL_CONF", "OPENSSL_MODULES", "RES_OPTIONS", "LOCALDOMAIN",
+	"NO_PROXY", "no_proxy", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE",
+	"GCOV_PREFIX", "GCOV_PREFIX_STRIP" };
 #define PASSED (sizeof(passed) / sizeof(passed[0]))
 
 static int
@@ -97,7 +96,7 @@ arrange(int sock)
 {
 	int null;
 
-	sock = fcntl(sock, F_DUPFD, 16);	/* out of the way of 0 … 3, which may be closed in us */
+	sock = fcntl(sock, F_DUPFD, 16); /* out of the way of 0 … 3, which may be closed in us */
 	null = open("/dev/null", O_RDWR);
 	if (sock == -1 || null == -1)
 		_exit(71);
@@ -141,7 +140,10 @@ report_exec(struct wire_fail *f, int errnum)
 static void __attribute__((noreturn))
 child(const char *path, int sock, pid_t parent, char **env, struct wire_fail *f)
 {
-	union { const char *c; char *v; } name = { .c = "msworker" };
+	union {
+		const char *c;
+		char *v;
+	} name = { .c = "msworker" };
 	char *argv[] = { name.v, NULL };
 
 	/* The parent may have died before prctl: then nobody would ever signal us. */

@@ -13,9 +13,9 @@
 
 /* What each packet looks like: its fixed part, and where the number of items behind it stands. */
 static const struct shape {
-	size_t	 size;
-	size_t	 count;		/* offset of a uint32_t, 0: nothing follows */
-	size_t	 item;
+	size_t size;
+	size_t count; /* offset of a uint32_t, 0: nothing follows */
+	size_t item;
 	uint32_t max;
 } shapes[] = {
 	FIXED(WIRE_CONNECT, wire_connect),
@@ -261,14 +261,17 @@ wire_check(void *packet, size_t n, int from_worker)
 
 union control {
 	struct cmsghdr align;
-	char	buf[CMSG_SPACE(WIRE_SLOTS_MAX * sizeof(int))];
+	char buf[CMSG_SPACE(WIRE_SLOTS_MAX * sizeof(int))];
 };
 
 int
 wire_send(int sock, const void *packet, const int *fds, size_t nfd, int flags)
 {
 	const struct wire_head *h = packet;
-	union { const void *c; void *v; } base = { .c = packet };
+	union {
+		const void *c;
+		void *v;
+	} base = { .c = packet };
 	struct iovec iov = { .iov_base = base.v, .iov_len = h->size };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	union control ctl;

@@ -87,9 +87,13 @@ with_ranges(struct worker *w, struct session_job *j, const struct wire_range *r,
 static void
 take_look(struct worker *w, const struct wire_look *p)
 {
-	struct session_job j = { .kind = JOB_LOOK, .id = p->head.job,
-		.no_status = (p->flags & WIRE_L_NO_STATUS) != 0, .patterns = p->patterns,
-		.patterns_len = p->len, .npattern = p->npattern, .nexclude = p->nexclude };
+	struct session_job j = { .kind = JOB_LOOK,
+		.id = p->head.job,
+		.no_status = (p->flags & WIRE_L_NO_STATUS) != 0,
+		.patterns = p->patterns,
+		.patterns_len = p->len,
+		.npattern = p->npattern,
+		.nexclude = p->nexclude };
 
 	session_job(w->s, &j);
 }
@@ -97,8 +101,12 @@ take_look(struct worker *w, const struct wire_look *p)
 static void
 take_fetch(struct worker *w, const struct wire_fetch *p)
 {
-	struct session_job j = { .kind = JOB_FETCH, .id = p->head.job, .uidvalidity = p->uidvalidity,
-		.ask = p->ask, .write = (p->flags & WIRE_F_WRITE) != 0, .folder = p->folder };
+	struct session_job j = { .kind = JOB_FETCH,
+		.id = p->head.job,
+		.uidvalidity = p->uidvalidity,
+		.ask = p->ask,
+		.write = (p->flags & WIRE_F_WRITE) != 0,
+		.folder = p->folder };
 
 	with_ranges(w, &j, p->range, p->nrange);
 }
@@ -106,8 +114,11 @@ take_fetch(struct worker *w, const struct wire_fetch *p)
 static void
 take_search(struct worker *w, const struct wire_search *p)
 {
-	struct session_job j = { .kind = JOB_SEARCH, .id = p->head.job, .uidvalidity = p->uidvalidity,
-		.folder = p->folder, .criteria = p->criteria };
+	struct session_job j = { .kind = JOB_SEARCH,
+		.id = p->head.job,
+		.uidvalidity = p->uidvalidity,
+		.folder = p->folder,
+		.criteria = p->criteria };
 
 	session_job(w->s, &j);
 }
@@ -115,8 +126,12 @@ take_search(struct worker *w, const struct wire_search *p)
 static void
 take_store(struct worker *w, const struct wire_store *p)
 {
-	struct session_job j = { .kind = JOB_STORE, .id = p->head.job, .uidvalidity = p->uidvalidity,
-		.add = p->add & MF_ALL, .remove = p->remove & MF_ALL, .folder = p->folder };
+	struct session_job j = { .kind = JOB_STORE,
+		.id = p->head.job,
+		.uidvalidity = p->uidvalidity,
+		.add = p->add & MF_ALL,
+		.remove = p->remove & MF_ALL,
+		.folder = p->folder };
 
 	with_ranges(w, &j, p->range, p->nrange);
 }
@@ -124,8 +139,11 @@ take_store(struct worker *w, const struct wire_store *p)
 static void
 take_move(struct worker *w, const struct wire_move *p)
 {
-	struct session_job j = { .kind = JOB_MOVE, .id = p->head.job, .uidvalidity = p->uidvalidity,
-		.how = (enum session_move)p->how, .folder = p->folder,
+	struct session_job j = { .kind = JOB_MOVE,
+		.id = p->head.job,
+		.uidvalidity = p->uidvalidity,
+		.how = (enum session_move)p->how,
+		.folder = p->folder,
 		.target = p->how != MOVE_EXPUNGE ? p->target : NULL };
 
 	with_ranges(w, &j, p->range, p->nrange);
@@ -180,7 +198,7 @@ take(struct worker *w, const int *fds, size_t nfd)
 	case WIRE_CREATE:
 		take_create(w, p);
 		break;
-	default:	/* QUIT, and a second CONNECT */
+	default: /* QUIT, and a second CONNECT */
 		w->stop = true;
 		break;
 	}
@@ -276,16 +294,20 @@ get_connect(struct worker *w)
 		else
 			close(fds[i]);
 	}
-	snprintf(w->subject, sizeof w->subject, strchr(w->c.host, ':') != NULL ? "[%s]:%u" : "%s:%u", w->c.host,
-	    w->c.port);
+	snprintf(w->subject, sizeof w->subject, strchr(w->c.host, ':') != NULL ? "[%s]:%u" : "%s:%u",
+	    w->c.host, w->c.port);
 	return 0;
 }
 
 static int
 connect_net(struct worker *w, struct err *err)
 {
-	struct net_params p = { .host = w->c.host, .port = w->c.port, .ca_file = w->c.ca_file, .proxy = w->c.proxy,
-		.timeout_ms = (int)w->c.timeout_ms, .max_literal = UINT64_MAX /* the session's own limit is lower */ };
+	struct net_params p = { .host = w->c.host,
+		.port = w->c.port,
+		.ca_file = w->c.ca_file,
+		.proxy = w->c.proxy,
+		.timeout_ms = (int)w->c.timeout_ms,
+		.max_literal = UINT64_MAX /* the session's own limit is lower */ };
 	struct wire_hello hello = { .pid = getpid() };
 	int cage;
 
@@ -314,7 +336,8 @@ static bool
 wait_idle(struct worker *w)
 {
 	struct pollfd p[2] = {
-		{ .fd = w->sock, .events = POLLIN }, { .fd = net_fd(w->net), .events = POLLIN },
+		{ .fd = w->sock, .events = POLLIN },
+		{ .fd = net_fd(w->net), .events = POLLIN },
 	};
 
 	if (session_wants_slot(w->s))
@@ -359,8 +382,11 @@ static void
 expect(struct worker *w)
 {
 	const struct wire_connect *c = &w->c;
-	struct session_job j = { .kind = JOB_LOOK, .patterns = c->patterns, .patterns_len = c->patterns_len,
-		.npattern = c->npattern, .nexclude = c->nexclude };
+	struct session_job j = { .kind = JOB_LOOK,
+		.patterns = c->patterns,
+		.patterns_len = c->patterns_len,
+		.npattern = c->npattern,
+		.nexclude = c->nexclude };
 
 	if (c->npattern > 0)
 		session_expect(w->s, &j);
@@ -369,9 +395,12 @@ expect(struct worker *w)
 static void
 run(struct worker *w)
 {
-	struct session_params p = { .user = w->c.user, .token = &w->token,
-		.two_step = (w->c.flags & WIRE_C_TWO_STEP) != 0, .no_pipeline = (w->c.flags & WIRE_C_NO_PIPELINE) != 0,
-		.crlf = (w->c.flags & WIRE_C_CRLF) != 0, .max_literal = w->c.max_literal };
+	struct session_params p = { .user = w->c.user,
+		.token = &w->token,
+		.two_step = (w->c.flags & WIRE_C_TWO_STEP) != 0,
+		.no_pipeline = (w->c.flags & WIRE_C_NO_PIPELINE) != 0,
+		.crlf = (w->c.flags & WIRE_C_CRLF) != 0,
+		.max_literal = w->c.max_literal };
 	struct session_ops ops = { .write = on_write, .slot = on_slot, .unslot = on_unslot };
 	struct err err = ERR_INIT;
 

@@ -9,6 +9,6 @@
  * and serves jobs until it is told to quit, the parent goes or the connection
  * ends.  The exit status: 0 whenever the parent knows what happened.
  */
-int	worker_run(int sock);
+int worker_run(int sock);
 
 #endif

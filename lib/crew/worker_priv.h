@@ -12,31 +12,31 @@
 #include "imap/session.h"
 
 struct slot {
-	int	 fd;
+	int fd;
 	uint32_t number;
 };
 
 struct worker {
-	int	 sock;
-	struct wire_connect c;		/* without the token */
+	int sock;
+	struct wire_connect c; /* without the token */
 	struct secret token;
-	char	 subject[WIRE_HOST];
+	char subject[WIRE_HOST];
 	struct net *net;
 	struct session *s;
-	int	 trace;			/* -1 */
-	bool	 stop;			/* quit, or the parent has gone */
-	struct slot *slots;		/* owned; ring of cap */
-	size_t	 first, nslot, cap;
+	int trace;	    /* -1 */
+	bool stop;	    /* quit, or the parent has gone */
+	struct slot *slots; /* owned; ring of cap */
+	size_t first, nslot, cap;
 	_Alignas(16) char in[WIRE_MAX];
 	_Alignas(16) char out[WIRE_MAX];
 };
 
 /* Sends a packet to the parent, waiting if it must; a parent that has gone sets stop. */
-void	tell(struct worker *, const void *packet);
-void	tell_lost(struct worker *, const struct session_lost *);
+void tell(struct worker *, const void *packet);
+void tell_lost(struct worker *, const struct session_lost *);
 /* What ended before there was a session. */
-void	tell_err(struct worker *, const struct err *);
+void tell_err(struct worker *, const struct err *);
 /* Fills in the session's functions that report to the parent. */
-void	tell_ops(struct session_ops *);
+void tell_ops(struct session_ops *);
 
 #endif

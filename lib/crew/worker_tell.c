@@ -24,8 +24,11 @@ set_text(char *dst, size_t size, const char *src)
 void
 tell_lost(struct worker *w, const struct session_lost *l)
 {
-	struct wire_fail f = { .kind = l->kind, .stage = l->stage, .loss = l->loss,
-		.throttle_ms = l->throttle_ms, .in_flight = l->in_flight };
+	struct wire_fail f = { .kind = l->kind,
+		.stage = l->stage,
+		.loss = l->loss,
+		.throttle_ms = l->throttle_ms,
+		.in_flight = l->in_flight };
 
 	wire_head(&f.head, WIRE_FAIL, sizeof f, 0);
 	set_text(f.subject, sizeof f.subject, w->subject);
@@ -47,7 +50,10 @@ tell_err(struct worker *w, const struct err *e)
 static struct wire_row
 row(const struct session_row *r)
 {
-	return (struct wire_row){ .uid = r->uid, .flags = r->flags, .date = r->date, .size = r->size,
+	return (struct wire_row){ .uid = r->uid,
+		.flags = r->flags,
+		.date = r->date,
+		.size = r->size,
 		.msgid = r->msgid };
 }
 
@@ -70,8 +76,13 @@ static void
 on_folder(void *arg, uint32_t job, const struct session_folder *f)
 {
 	struct worker *w = arg;
-	struct wire_folder p = { .state = f->state, .attrs = f->attrs, .uidvalidity = f->uidvalidity,
-		.uidnext = f->uidnext, .messages = f->messages, .unseen = f->unseen, .delimiter = f->delimiter };
+	struct wire_folder p = { .state = f->state,
+		.attrs = f->attrs,
+		.uidvalidity = f->uidvalidity,
+		.uidnext = f->uidnext,
+		.messages = f->messages,
+		.unseen = f->unseen,
+		.delimiter = f->delimiter };
 	struct str name = STR_INIT;
 
 	if (strlen(f->raw) >= sizeof p.raw) {
@@ -138,8 +149,11 @@ on_begin(void *arg, uint32_t job, uint32_t uid, uint32_t slot)
 static void
 on_done(void *arg, uint32_t job, const struct session_done *d)
 {
-	struct wire_done p = { .result = d->result, .uidvalidity = d->uidvalidity, .throttle_ms = d->throttle_ms,
-		.permanent = d->permanent, .copy_uidvalidity = d->copy_uidvalidity };
+	struct wire_done p = { .result = d->result,
+		.uidvalidity = d->uidvalidity,
+		.throttle_ms = d->throttle_ms,
+		.permanent = d->permanent,
+		.copy_uidvalidity = d->copy_uidvalidity };
 
 	wire_head(&p.head, WIRE_DONE, sizeof p, job);
 	set_text(p.text, sizeof p.text, d->text);
@@ -149,7 +163,9 @@ on_done(void *arg, uint32_t job, const struct session_done *d)
 static void
 on_message(void *arg, uint32_t job, int fd, const struct session_message *m)
 {
-	struct wire_message p = { .row = row(&m->row), .slot = m->slot, .flags = m->substitute ? WM_SUBSTITUTE : 0,
+	struct wire_message p = { .row = row(&m->row),
+		.slot = m->slot,
+		.flags = m->substitute ? WM_SUBSTITUTE : 0,
 		.bytes = m->bytes };
 
 	close(fd);

@@ -143,8 +143,8 @@ session_eof(struct session *s, const struct err *e)
 	if (kind == ERR_UNAVAIL && s->state == S_ON)
 		kind = ERR_AGAIN;
 	session_over(s, kind, e->stage != STAGE_NONE ? e->stage : session_stage(s),
-	    kind == ERR_UNAVAIL || kind == ERR_AGAIN || kind == ERR_PROTO ? LOST_STREAM : LOST_OTHER,
-	    "%s", e->text);
+	    kind == ERR_UNAVAIL || kind == ERR_AGAIN || kind == ERR_PROTO ? LOST_STREAM : LOST_OTHER, "%s",
+	    e->text);
 }
 
 const struct session_lost *
@@ -198,7 +198,8 @@ add_name(struct session *s, struct str *out, const char *name, size_t *literal_a
 	const unsigned char *c;
 
 	*literal_at = 0;
-	for (c = (const unsigned char *)name; *c != '\0' && *c != '"' && *c != '\\' && *c >= ' ' && *c < 0x7f; c++)
+	for (c = (const unsigned char *)name; *c != '\0' && *c != '"' && *c != '\\' && *c >= ' ' && *c < 0x7f;
+	     c++)
 		;
 	if (*c == '\0') {
 		str_addf(out, "\"%s\"", name);
@@ -362,7 +363,8 @@ static int
 greeting(struct session *s, const char *line)
 {
 	if (strncasecmp(line, "* OK", 4) != 0)
-		return session_over(s, ERR_PROTO, STAGE_GREETING, LOST_OTHER, "unexpected greeting: %s", line);
+		return session_over(s, ERR_PROTO, STAGE_GREETING, LOST_OTHER, "unexpected greeting: %s",
+		    line);
 	s->greeting = xstrdup(line[4] == ' ' ? line + 5 : line + 4);
 	return log_in(s);
 }
@@ -431,7 +433,7 @@ answer(struct session *s, struct cmd *c, enum session_result r, const char *text
 	if (c->kind == CMD_LOGOUT)
 		return 0;
 	if (r == DONE_BAD && others && quirk_text(text) == QUIRK_NONE) {
-		s->ncmd++;	/* this one was in flight too */
+		s->ncmd++; /* this one was in flight too */
 		session_over(s, ERR_AGAIN, session_stage(s), LOST_BAD, "%s", text);
 		s->ncmd--;
 		return -1;
@@ -445,7 +447,8 @@ answer(struct session *s, struct cmd *c, enum session_result r, const char *text
 	}
 	s->answered |= r == DONE_OK;
 	if (s->ncmd == 0 && quirk_budget_spent(&s->budget))
-		return session_over(s, ERR_AGAIN, STAGE_NONE, LOST_BUDGET, "enough errors for one connection");
+		return session_over(s, ERR_AGAIN, STAGE_NONE, LOST_BUDGET,
+		    "enough errors for one connection");
 	jobs_pump(s);
 	return 0;
 }

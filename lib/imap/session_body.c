@@ -13,7 +13,7 @@
 #include "imap/header.h"
 #include "imap/session_priv.h"
 
-#define BODY_OUT	(128 * 1024)
+#define BODY_OUT (128 * 1024)
 
 void
 body_init(struct body *b, bool keep_crlf)

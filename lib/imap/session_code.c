@@ -7,9 +7,8 @@
 
 #include "imap/session_priv.h"
 
-static const char *const flag_names[] = {
-	"\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft", "$MDNSent"
-};
+static const char *const flag_names[] = { "\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft",
+	"$MDNSent" };
 #define FLAG_NAMES (sizeof flag_names / sizeof flag_names[0])
 _Static_assert(MF_ALL == (1 << FLAG_NAMES) - 1, "one name for each bit of enum session_flag");
 
@@ -40,7 +39,7 @@ permanent(const char *p)
 			if (n == strlen(flag_names[i]) && strncasecmp(p, flag_names[i], n) == 0)
 				bits |= 1U << i;
 		if (n == 2 && strncmp(p, "\\*", 2) == 0)
-			bits |= MF_MDNSENT;	/* any keyword */
+			bits |= MF_MDNSENT; /* any keyword */
 	}
 	return bits;
 }

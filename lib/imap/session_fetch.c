@@ -7,7 +7,7 @@
 #include "imap/header.h"
 #include "imap/session_priv.h"
 
-#define FIELD_MAX 2000	/* bytes of a decoded field */
+#define FIELD_MAX 2000 /* bytes of a decoded field */
 
 enum { NO_DATE = 1, NO_FLAGS = 2 };
 
@@ -245,7 +245,8 @@ header(struct session *s, struct job *job, const struct fetched *f)
 	str_clear(&raw);
 	if (header_field(&raw, f->block, f->block_len, "Subject", LITERAL_KEEP) == 1)
 		header_decode(&subject, raw.s, raw.len, FIELD_MAX);
-	s->ops.header(s->arg, job->j.id, &f->row, from.s != NULL ? from.s : "", subject.s != NULL ? subject.s : "");
+	s->ops.header(s->arg, job->j.id, &f->row, from.s != NULL ? from.s : "",
+	    subject.s != NULL ? subject.s : "");
 	str_release(&raw);
 	str_release(&from);
 	str_release(&subject);

@@ -35,7 +35,8 @@ classify(const char *p)
 static int
 too_long(struct session *s)
 {
-	return session_over(s, ERR_PROTO, session_stage(s), LOST_PARSE, "a reply of more than %d bytes", LINE_LIMIT);
+	return session_over(s, ERR_PROTO, session_stage(s), LOST_PARSE, "a reply of more than %d bytes",
+	    LINE_LIMIT);
 }
 
 static void
@@ -305,7 +306,7 @@ input_run(struct session *s)
 		if (in->mode == IN_COMPLETE)
 			r = complete(s);
 		else if (in->mode == IN_BODY && (in->left == 0 || (!in->skip && !s->body.taken)))
-			r = take_body(s);	/* no bytes are needed for its beginning, nor for an empty one */
+			r = take_body(s); /* no bytes are needed for its beginning, nor for an empty one */
 		else if (in->mode == IN_LITERAL && in->left == 0)
 			r = take_literal(s);
 		else if (in->start == in->end)

@@ -11,7 +11,7 @@
 
 #include "imap/session_priv.h"
 
-#define OPEN_LINE 1100	/* of EXAMINE or SELECT at most */
+#define OPEN_LINE 1100 /* of EXAMINE or SELECT at most */
 
 static char *
 copy_string(const char *s)
@@ -91,7 +91,10 @@ session_job(struct session *s, const struct session_job *from)
 static void
 free_const(const void *p)
 {
-	union { const void *c; void *v; } u = { .c = p };
+	union {
+		const void *c;
+		void *v;
+	} u = { .c = p };
 
 	free(u.v);
 }
@@ -143,9 +146,12 @@ static void
 report(struct session *s, const struct job *job)
 {
 	struct session_done d = {
-		.result = job->result, .uidvalidity = s->open != NULL ? s->sel.uidvalidity : 0,
-		.permanent = s->sel.permanent, .throttle_ms = job->throttle_ms,
-		.copy_uidvalidity = job->copy_uidvalidity, .text = job->text != NULL ? job->text : "",
+		.result = job->result,
+		.uidvalidity = s->open != NULL ? s->sel.uidvalidity : 0,
+		.permanent = s->sel.permanent,
+		.throttle_ms = job->throttle_ms,
+		.copy_uidvalidity = job->copy_uidvalidity,
+		.text = job->text != NULL ? job->text : "",
 	};
 
 	rows_flush(s);
@@ -187,7 +193,8 @@ job_of(const struct session *s, enum cmd_kind kind)
 static bool
 needs_write(const struct job *job)
 {
-	return job->j.kind == JOB_STORE || job->j.kind == JOB_MOVE || (job->j.kind == JOB_FETCH && job->j.write);
+	return job->j.kind == JOB_STORE || job->j.kind == JOB_MOVE ||
+	    (job->j.kind == JOB_FETCH && job->j.write);
 }
 
 static bool
@@ -215,7 +222,8 @@ folder_in_use(const struct session *s)
 	unsigned i;
 
 	for (i = 0; i < s->ncmd; i++)
-		if (s->cmd[i].kind != CMD_CAPABILITY && s->cmd[i].kind != CMD_LIST && s->cmd[i].kind != CMD_STATUS)
+		if (s->cmd[i].kind != CMD_CAPABILITY && s->cmd[i].kind != CMD_LIST &&
+		    s->cmd[i].kind != CMD_STATUS)
 			return true;
 	return false;
 }
@@ -244,7 +252,7 @@ opened(struct session *s, struct job *job, const char *raw, enum session_result 
 	if (r == DONE_OK) {
 		parse_code(text, &s->sel);
 		if (!s->sel.has_permanent)
-			s->sel.permanent = MF_ALL;	/* RFC 3501 7.1: then all can be changed */
+			s->sel.permanent = MF_ALL; /* RFC 3501 7.1: then all can be changed */
 		s->open = xstrdup(raw);
 	}
 	if (job->j.kind == JOB_LOOK)
@@ -289,8 +297,10 @@ fetch_items(struct str *out, uint32_t ask)
 	if (ask & ASK_SIZE)
 		str_adds(out, " RFC822.SIZE");
 	if (ask & (ASK_MSGID | ASK_HEADER))
-		str_addf(out, " BODY.PEEK[HEADER.FIELDS (%s%s%s)]", (ask & ASK_HEADER) ? "FROM SUBJECT DATE" : "",
-		    (ask & ASK_HEADER) && (ask & ASK_MSGID) ? " " : "", (ask & ASK_MSGID) ? "MESSAGE-ID" : "");
+		str_addf(out, " BODY.PEEK[HEADER.FIELDS (%s%s%s)]",
+		    (ask & ASK_HEADER) ? "FROM SUBJECT DATE" : "",
+		    (ask & ASK_HEADER) && (ask & ASK_MSGID) ? " " : "",
+		    (ask & ASK_MSGID) ? "MESSAGE-ID" : "");
 	if (ask & ASK_BODY)
 		str_adds(out, " BODY.PEEK[]");
 	str_addc(out, ')');

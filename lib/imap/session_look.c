@@ -29,7 +29,7 @@ add_folder(struct job *job, const char *raw)
 {
 	struct look_folder *f;
 
-	if ((job->nfolder & (job->nfolder + 1)) == 0)	/* room for 2^k - 1 */
+	if ((job->nfolder & (job->nfolder + 1)) == 0) /* room for 2^k - 1 */
 		job->folders = xreallocarray(job->folders, 2 * job->nfolder + 1, sizeof *f);
 	f = &job->folders[job->nfolder++];
 	memset(f, 0, sizeof *f);
@@ -67,8 +67,9 @@ look_adopt(struct session *s, struct job *job, const struct session_job *from)
 	size_t i;
 
 	job->expected = false;
-	if (from->kind != JOB_LOOK || from->no_status != job->j.no_status || from->npattern != job->j.npattern ||
-	    from->nexclude != job->j.nexclude || from->patterns_len != job->j.patterns_len ||
+	if (from->kind != JOB_LOOK || from->no_status != job->j.no_status ||
+	    from->npattern != job->j.npattern || from->nexclude != job->j.nexclude ||
+	    from->patterns_len != job->j.patterns_len ||
 	    memcmp(from->patterns, job->j.patterns, from->patterns_len) != 0) {
 		job->dropped = job->issued = true;
 		return false;
@@ -160,12 +161,12 @@ next_status(struct session *s, struct job *job)
 	struct look_folder *f;
 
 	if (job->expected)
-		return false;	/* LIST was guesswork enough */
+		return false; /* LIST was guesswork enough */
 	if (job->next_folder == job->nfolder)
 		return job->issued = true;
 	f = &job->folders[job->next_folder];
 	if (f->text != NULL) {
-		job->next_folder++;	/* it is settled already */
+		job->next_folder++; /* it is settled already */
 		return true;
 	}
 	if (f->attrs & (FA_NOSELECT | FA_NONEXISTENT)) {
@@ -175,8 +176,8 @@ next_status(struct session *s, struct job *job)
 	} else {
 		if (!session_may_send(s, strlen(f->raw) + 80))
 			return false;
-		session_command(s, CMD_STATUS, job, "STATUS % (UIDNEXT UIDVALIDITY MESSAGES UNSEEN)", f->raw)->folder =
-		    job->next_folder;
+		session_command(s, CMD_STATUS, job, "STATUS % (UIDNEXT UIDVALIDITY MESSAGES UNSEEN)", f->raw)
+		    ->folder = job->next_folder;
 	}
 	job->next_folder++;
 	return true;
@@ -300,7 +301,7 @@ look_opened(struct session *s, struct job *job, enum session_result r, const cha
 		return;
 	}
 	if (r == DONE_OK && s->sel.uidnext == 0) {
-		job->phase = LOOK_STATUS;	/* RFC 3501 6.3.1: then ask */
+		job->phase = LOOK_STATUS; /* RFC 3501 6.3.1: then ask */
 		return;
 	}
 	f->st.uidvalidity = s->sel.uidvalidity;

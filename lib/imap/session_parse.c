@@ -15,17 +15,17 @@
 #include "imap/folder.h"
 #include "imap/session_priv.h"
 
-#define STREAM_BUFFER	2048	/* mailstream moves the rest of its buffer for each line: small */
-#define TAIL		"1 OK .\r\n"
-#define DEPTH_LIMIT	1000
+#define STREAM_BUFFER 2048 /* mailstream moves the rest of its buffer for each line: small */
+#define TAIL "1 OK .\r\n"
+#define DEPTH_LIMIT 1000
 
 struct parser {
-	mailimap *imap;		/* owned, with its stream */
-	const char *p;		/* foreign: what is left to read */
-	size_t	 left;
+	mailimap *imap; /* owned, with its stream */
+	const char *p;	/* foreign: what is left to read */
+	size_t left;
 	const char *tail;
-	struct mailimap_response *resp;	/* owned: of the last parse */
-	struct str line;	/* owned: a LIST answer taken apart by hand */
+	struct mailimap_response *resp; /* owned: of the last parse */
+	struct str line;		/* owned: a LIST answer taken apart by hand */
 };
 
 static ssize_t
@@ -101,7 +101,7 @@ parser_new(void)
 	if (low == NULL || x->imap == NULL)
 		util_no_memory();
 	x->imap->imap_stream = mailstream_new(low, STREAM_BUFFER);
-	x->imap->imap_connection_info = mailimap_connection_info_new();	/* mailimap_connect would make it */
+	x->imap->imap_connection_info = mailimap_connection_info_new(); /* mailimap_connect would make it */
 	if (x->imap->imap_stream == NULL || x->imap->imap_connection_info == NULL)
 		util_no_memory();
 	x->imap->imap_tag = 1;
@@ -116,7 +116,7 @@ parser_free(struct parser *x)
 	if (x->resp != NULL)
 		mailimap_response_free(x->resp);
 	mailstream_close(x->imap->imap_stream);
-	x->imap->imap_stream = NULL;	/* or mailimap_free would say LOGOUT */
+	x->imap->imap_stream = NULL; /* or mailimap_free would say LOGOUT */
 	mailimap_free(x->imap);
 	str_release(&x->line);
 	free(x);
@@ -452,9 +452,15 @@ parse_search(struct parser *x, const char *p, size_t n, void (*uid)(void *, uint
 int
 parse_capability(struct parser *x, const char *p, size_t n, uint32_t *caps)
 {
-	static const struct { const char *name; uint32_t bit; } known[] = {
-		{ "MOVE", CAP_MOVE }, { "UIDPLUS", CAP_UIDPLUS }, { "SASL-IR", CAP_SASL_IR },
-		{ "LITERAL+", CAP_LITERALPLUS }, { "NAMESPACE", CAP_NAMESPACE },
+	static const struct {
+		const char *name;
+		uint32_t bit;
+	} known[] = {
+		{ "MOVE", CAP_MOVE },
+		{ "UIDPLUS", CAP_UIDPLUS },
+		{ "SASL-IR", CAP_SASL_IR },
+		{ "LITERAL+", CAP_LITERALPLUS },
+		{ "NAMESPACE", CAP_NAMESPACE },
 	};
 	const struct mailimap_capability *c;
 	clistiter *i;

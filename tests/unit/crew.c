@@ -3,10 +3,8 @@
  * run as msworker, does what the user's name says.
  */
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,230 +14,9 @@
 
 #include "base/util.h"
 #include "crew/crew.h"
-#include "t.h"
+#include "fakeworker.h"
 
-#define PATIENCE 60000	/* ms, for a loaded machine */
-
-/* --- the worker's side --- */
-
-static _Alignas(16) char in[WIRE_MAX];
-
-static void
-tell(const void *p)
-{
-	wire_send(3, p, NULL, 0, 0);
-}
-
-static void
-tell_online(const char *greeting)
-{
-	struct wire_online o = { .caps = 1 };
-
-	wire_head(&o.head, WIRE_ONLINE, sizeof o, 0);
-	snprintf(o.greeting, sizeof o.greeting, "%s", greeting);
-	tell(&o);
-}
-
-static void
-tell_fail(void)
-{
-	struct wire_fail f = { .kind = ERR_AGAIN, .stage = STAGE_FETCH, .loss = LOST_THROTTLED, .throttle_ms = 5,
-		.in_flight = 2 };
-
-	wire_head(&f.head, WIRE_FAIL, sizeof f, 0);
-	strcpy(f.subject, "host:1");
-	strcpy(f.text, "slow down");
-	tell(&f);
-}
-
-static void
-tell_done(uint32_t job)
-{
-	struct wire_done d = { .result = DONE_OK };
-
-	wire_head(&d.head, WIRE_DONE, sizeof d, job);
-	tell(&d);
-}
-
-/* What it has inherited: "fds 0 1 2 3; env A=b …". */
-static void
-report_heritage(void)
-{
-	DIR *d = opendir("/proc/self/fd");
-	struct str s = STR_INIT;
-	struct dirent *e;
-	char **v;
-	int fd;
-
-	str_adds(&s, "fds");
-	for (fd = 0; fd < 64; fd++)
-		if (fcntl(fd, F_GETFD) != -1 && fd != dirfd(d))
-			str_addf(&s, " %d", fd);
-	while ((e = readdir(d)) != NULL)
-		if (atoi(e->d_name) >= 64)
-			str_addf(&s, " %s", e->d_name);
-	str_adds(&s, "; env");
-	for (v = environ; *v != NULL; v++)
-		str_addf(&s, " %.20s", *v);
-	closedir(d);
-	tell_online(s.s);
-	str_release(&s);
-}
-
-static void
-flood(void)
-{
-	static struct wire_done d = { .result = DONE_OK };
-	uint32_t i;
-
-	for (i = 1; i <= 3000; i++) {
-		wire_head(&d.head, WIRE_DONE, sizeof d, i);
-		tell(&d);
-	}
-}
-
-static void
-serve(void)
-{
-	const struct wire_head *h = (const struct wire_head *)(const void *)in;
-
-	while (wire_recv(3, in, NULL, NULL, 0) > 0 && h->type != WIRE_QUIT)
-		tell_done(h->job);
-}
-
-#define UNUSED (void)c, (void)fds, (void)nfd
-
-static int
-be_heir(const struct wire_connect *c, int *fds, size_t nfd)
-{
-	UNUSED;
-	report_heritage();
-	serve();
-	return 0;
-}
-
-static int
-be_connected(const struct wire_connect *c, int *fds, size_t nfd)
-{
-	bool good = c->token_len == 5 && memcmp(c->token, "token", 5) == 0 && strcmp(c->host, "h.test") == 0 &&
-	    c->port == 9 && c->timeout_ms == 7000 && strcmp(c->proxy, "http://p.test") == 0 &&
-	    (c->flags & (WIRE_C_IPV4 | WIRE_C_NO_PIPELINE)) == (WIRE_C_IPV4 | WIRE_C_NO_PIPELINE);
-
-	UNUSED;
-	tell_online(good ? "as it should be" : "wrong");
-	serve();
-	return 0;
-}
-
-static int
-be_dead(const struct wire_connect *c, int *fds, size_t nfd)
-{
-	UNUSED;
-	signal(SIGSEGV, SIG_DFL);
-	raise(SIGSEGV);
-	return 0;
-}
-
-static int
-be_failed(const struct wire_connect *c, int *fds, size_t nfd)
-{
-	UNUSED;
-	tell_fail();
-	return 0;
-}
-
-static int
-be_flood(const struct wire_connect *c, int *fds, size_t nfd)
-{
-	UNUSED;
-	flood();
-	tell_fail();
-	return 0;
-}
-
-static int
-be_gone(const struct wire_connect *c, int *fds, size_t nfd)
-{
-	UNUSED;
-	return 3;
-}
-
-static int
-be_junk(const struct wire_connect *c, int *fds, size_t nfd)
-{
-	UNUSED;
-	send(3, "junk", 4, 0);
-	serve();
-	return 0;
-}
-
-static int
-be_scribe(const struct wire_connect *c, int *slots, size_t nfd)
-{
-	const struct wire_slots *p = (const struct wire_slots *)(const void *)in;
-	int fds[WIRE_SLOTS_MAX];
-	size_t i, total = 0;
-
-	(void)c;
-	(void)slots;
-	for (;;) {
-		nfd = WIRE_SLOTS_MAX;
-		if (wire_recv(3, in, fds, &nfd, 0) <= 0 || p->head.type == WIRE_QUIT)
-			return 0;
-		for (i = 0; i < nfd; i++) {
-			if (dprintf(fds[i], "%zu", p->first + i) > 0)
-				total++;
-			close(fds[i]);
-		}
-		if (p->head.type == WIRE_LOOK)
-			tell_done((uint32_t)total);
-	}
-}
-
-static int
-be_stuck(const struct wire_connect *c, int *fds, size_t nfd)
-{
-	struct wire_hello h = { .pid = getpid() };
-
-	UNUSED;
-	wire_head(&h.head, WIRE_HELLO, sizeof h, 0);
-	tell(&h);
-	while (pause() == -1)
-		;
-	return 0;
-}
-
-static int
-be_tracer(const struct wire_connect *c, int *fds, size_t nfd)
-{
-	return nfd == 1 && (c->flags & WIRE_C_TRACE) && dprintf(fds[0], "traced") == 6 ? 0 : 8;
-}
-
-static const struct {
-	const char *user;
-	int	(*be)(const struct wire_connect *, int *, size_t);
-} ways[] = {
-	{ "heritage", be_heir }, { "connect", be_connected }, { "segv", be_dead }, { "fail", be_failed },
-	{ "flood", be_flood }, { "exit", be_gone }, { "junk", be_junk }, { "slots", be_scribe },
-	{ "hang", be_stuck }, { "trace", be_tracer },
-};
-
-static int
-be_worker(void)
-{
-	const struct wire_connect *c = (const struct wire_connect *)(const void *)in;
-	size_t nfd = WIRE_SLOTS_MAX, i;
-	int fds[WIRE_SLOTS_MAX];
-
-	if (wire_recv(3, in, fds, &nfd, 0) <= 0 || wire_check(in, c->head.size, 0) == -1)
-		return 9;
-	for (i = 0; i < sizeof ways / sizeof ways[0]; i++)
-		if (strcmp(c->user, ways[i].user) == 0)
-			return ways[i].be(c, fds, nfd);
-	return 9;
-}
-
-/* --- the parent's side --- */
+#define PATIENCE 60000 /* ms, for a loaded machine */
 
 static struct options
 options(void)
@@ -295,8 +72,9 @@ test_talk(void)
 	is_int(w, 0, "the first worker");
 	is_int(crew_count(c), 1, "one");
 	ok(next(c, CREW_PACKET) && ev->packet->type == WIRE_ONLINE, "it answers");
-	is_str(((const struct wire_online *)(const void *)ev->packet)->greeting, "as it should be", "it was told all");
-	for (i = 1; i <= 3000; i++) {	/* more than the socket holds */
+	is_str(((const struct wire_online *)(const void *)ev->packet)->greeting, "as it should be",
+	    "it was told all");
+	for (i = 1; i <= 3000; i++) { /* more than the socket holds */
 		wire_head(&p.head, WIRE_CREATE, sizeof p, (uint32_t)i);
 		crew_send(c, w, &p);
 	}
@@ -318,7 +96,7 @@ test_heritage(void)
 	struct options o = options();
 	struct crew *c;
 	const char *g;
-	int fd = open("/dev/null", O_RDONLY);	/* not close-on-exec, on purpose */
+	int fd = open("/dev/null", O_RDONLY); /* not close-on-exec, on purpose */
 
 	setenv("MSTOOLS_CLIENT_SECRET", "hush", 1);
 	setenv("TZ", "UTC", 1);
@@ -338,7 +116,8 @@ test_heritage(void)
 }
 
 static void
-lost_one(const char *user, enum session_loss loss, enum err_kind kind, int sig, const char *text, unsigned packets)
+lost_one(const char *user, enum session_loss loss, enum err_kind kind, int sig, const char *text,
+    unsigned packets)
 {
 	struct options o = options();
 	struct crew *c = open_crew(&o, user);
@@ -411,7 +190,8 @@ test_kill(void)
 	ok(next(c, CREW_LOST) && ev->worker == a && ev->signal == SIGKILL, "one is killed");
 	is_int(ev->fail.loss, LOST_STREAM, "nobody's fault");
 	crew_quit(c, b);
-	ok(next(c, CREW_LOST) && ev->worker == b && ev->signal == SIGKILL && ev->quit, "the other is, when it does not quit");
+	ok(next(c, CREW_LOST) && ev->worker == b && ev->signal == SIGKILL && ev->quit,
+	    "the other is, when it does not quit");
 	start(c, 0);
 	crew_close(c);
 	ok(1, "and one that is left at the end");
@@ -557,7 +337,8 @@ main(int argc, char **argv)
 	lost_one("flood", LOST_THROTTLED, ERR_AGAIN, 0, "slow down", 3000);
 	lost_one("exit", LOST_OTHER, ERR_INTERNAL, 0, "msworker ended unexpectedly (status 3)", 0);
 	lost_one("segv", LOST_PARSE, ERR_INTERNAL, SIGSEGV, "msworker died by signal SIGSEGV", 0);
-	lost_one("junk", LOST_OTHER, ERR_INTERNAL, SIGKILL, "msworker was stopped: it sent a malformed packet", 0);
+	lost_one("junk", LOST_OTHER, ERR_INTERNAL, SIGKILL,
+	    "msworker was stopped: it sent a malformed packet", 0);
 	test_slots();
 	test_kill();
 	test_waiting();

@@ -196,7 +196,8 @@ test_connect(void)
 static void
 test_random(void)
 {
-	static const size_t sizes[] = { sizeof(struct wire_head), 24, 32, 96, 1064, 1344, 3116, 3120, 38704, WIRE_MAX };
+	static const size_t sizes[] = { sizeof(struct wire_head), 24, 32, 96, 1064, 1344, 3116, 3120, 38704,
+		WIRE_MAX };
 	uint32_t seed = 1;
 	size_t i, k, type;
 

@@ -12,7 +12,7 @@
 #include "crew/worker.h"
 #include "tlspeer.h"
 
-#define PATIENCE 60000	/* ms, for a loaded machine */
+#define PATIENCE 60000 /* ms, for a loaded machine */
 
 static struct crew_event *ev;
 static struct err err;
@@ -59,7 +59,8 @@ serve_two(SSL *ssl, void *arg)
 	admit(ssl);
 	want(ssl, "m4 UID FETCH 1:5 (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])");
 	want(ssl, "m5 UID FETCH 6:8 (UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])");
-	peer_say(ssl, "* 1 FETCH (UID 3 FLAGS (\\Seen) INTERNALDATE \" 1-Jan-2026 12:00:00 +0000\" RFC822.SIZE 9 BODY[] {7}\r\n"
+	peer_say(ssl,
+	    "* 1 FETCH (UID 3 FLAGS (\\Seen) INTERNALDATE \" 1-Jan-2026 12:00:00 +0000\" RFC822.SIZE 9 BODY[] {7}\r\n"
 	    "Hel\r\nlo)\r\nm4 OK done\r\n");
 	peer_say(ssl, "* 2 FETCH (UID 7 BODY[] {2}\r\n");
 	peer_say(ssl, "x");
@@ -109,7 +110,7 @@ serve_nothing(SSL *ssl, void *arg)
 {
 	(void)arg;
 	if (peer_hear(ssl, line, sizeof line) > 0)
-		_exit(6);	/* something was sent to a server that proved nothing */
+		_exit(6); /* something was sent to a server that proved nothing */
 }
 
 #define BIG (48u << 20)
@@ -142,8 +143,8 @@ struct run {
 	struct peer peer;
 	struct options o;
 	struct crew *c;
-	int	 w;
-	pid_t	 pid;
+	int w;
+	pid_t pid;
 };
 
 static bool
@@ -281,17 +282,21 @@ test_fetch(void)
 		return;
 	m = (const struct wire_message *)(const void *)ev->packet;
 	ok(m->head.job == 2 && m->row.uid == 3 && m->row.flags == MF_SEEN && m->row.date == 1767268800 &&
-	    m->slot == 40 && m->bytes == 6, "the first message");
+		m->slot == 40 && m->bytes == 6,
+	    "the first message");
 	ok(pread(fd[0], buf, sizeof buf, 0) == 6 && strcmp(buf, "Hel\nlo") == 0, "is in its file");
 	ok(next(&r, WIRE_DONE) && ev->packet->job == 2, "the first job is done");
-	while (crew_next(r.c, PATIENCE, ev, &err) == 1 && ev->type == CREW_PACKET && ev->packet->type == WIRE_BEGIN)
+	while (crew_next(r.c, PATIENCE, ev, &err) == 1 && ev->type == CREW_PACKET &&
+	    ev->packet->type == WIRE_BEGIN)
 		note("the second has begun");
 	m = (const struct wire_message *)(const void *)ev->packet;
-	ok(ev->type == CREW_PACKET && m->head.type == WIRE_MESSAGE && m->row.uid == 7 && m->slot == 41 && m->bytes == 2,
+	ok(ev->type == CREW_PACKET && m->head.type == WIRE_MESSAGE && m->row.uid == 7 && m->slot == 41 &&
+		m->bytes == 2,
 	    "the second message");
 	ok(next(&r, WIRE_DONE) && ev->packet->job == 3, "the second job is done");
 	crew_quit(r.c, r.w);
-	ok(crew_next(r.c, PATIENCE, ev, &err) == 1 && ev->type == CREW_LOST && ev->quit && ev->signal == 0, "it quits");
+	ok(crew_next(r.c, PATIENCE, ev, &err) == 1 && ev->type == CREW_LOST && ev->quit && ev->signal == 0,
+	    "it quits");
 	close(fd[0]);
 	close(fd[1]);
 	end(&r);
@@ -360,7 +365,7 @@ test_untrusted(void)
 		return;
 	PEM_write_X509(f, peer_cert);
 	fclose(f);
-	X509_free(peer_cert);	/* the server gets a new one */
+	X509_free(peer_cert); /* the server gets a new one */
 	EVP_PKEY_free(peer_key);
 	peer_cert = NULL;
 	o.ca_file = path;
