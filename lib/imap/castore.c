@@ -285,12 +285,6 @@ castore_attach(struct castore *c, X509_STORE *store)
 	return lookup != NULL && X509_LOOKUP_set_method_data(lookup, c) == 1 ? 0 : -1;
 }
 
-size_t
-castore_count(const struct castore *c)
-{
-	return c->n;
-}
-
 void
 castore_free(struct castore *c)
 {

@@ -22,6 +22,5 @@ int castore_load(struct castore **, const char *ca_file, struct err *);
 /* Makes store look here for what it does not hold.  c must outlive the store. */
 int castore_attach(struct castore *c, X509_STORE *store);
 void castore_free(struct castore *);
-size_t castore_count(const struct castore *);
 
 #endif

@@ -47,7 +47,7 @@ check_proxy(struct net *n)
 	for (i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (strlen(known[i]) == (size_t)(rest - p) && strncasecmp(p, known[i], strlen(known[i])) == 0)
 			return 0;
-	return net_fail(n, ERR_CONFIG, STAGE_PROXY, false,
+	return net_fail(n, ERR_CONFIG, STAGE_PROXY,
 	    "unsupported proxy scheme in %s (http, socks4a and socks5h are known)", n->proxy);
 }
 
@@ -95,8 +95,8 @@ set_up(struct net *n, CURL *c, const char *url, char *message)
 static int
 fail_proxy(struct net *n, const char *what)
 {
-	return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, false, "cannot connect through the proxy %s: %s",
-	    n->proxy, what);
+	return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, "cannot connect through the proxy %s: %s", n->proxy,
+	    what);
 }
 
 static int
@@ -112,7 +112,7 @@ fail_timeout(struct net *n, bool resolved)
 		snprintf(text, sizeof text, "no connection within %d s: connection timed out", secs);
 	if (n->proxy[0] != '\0')
 		return fail_proxy(n, text);
-	return net_fail(n, ERR_UNAVAIL, resolved ? STAGE_TCP : STAGE_DNS, false, "%s", text);
+	return net_fail(n, ERR_UNAVAIL, resolved ? STAGE_TCP : STAGE_DNS, "%s", text);
 }
 
 /* What a failed dial means; message is libcurl's. */
@@ -127,23 +127,23 @@ fail_dial(struct net *n, CURL *c, CURLcode code, const char *message)
 	curl_easy_getinfo(c, CURLINFO_HTTP_CONNECTCODE, &answer);
 	curl_easy_getinfo(c, CURLINFO_OS_ERRNO, &errnum);
 	if (code == CURLE_ABORTED_BY_CALLBACK)
-		return net_fail(n, ERR_AGAIN, STAGE_NONE, false, "stopped");
+		return net_fail(n, ERR_AGAIN, STAGE_NONE, "stopped");
 	if (code == CURLE_COULDNT_RESOLVE_PROXY)
-		return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, false, "could not resolve proxy: %s", n->proxy);
+		return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, "could not resolve proxy: %s", n->proxy);
 	if (code == CURLE_COULDNT_RESOLVE_HOST)
-		return net_fail(n, ERR_UNAVAIL, STAGE_DNS, false, "name or service not known");
+		return net_fail(n, ERR_UNAVAIL, STAGE_DNS, "name or service not known");
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		return fail_timeout(n, lookup > 0);
 	if (n->proxy[0] != '\0' && answer >= 300)
-		return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, false,
-		    "the proxy %s answers HTTP %ld to CONNECT", n->proxy, answer);
+		return net_fail(n, ERR_UNAVAIL, STAGE_PROXY, "the proxy %s answers HTTP %ld to CONNECT",
+		    n->proxy, answer);
 	if (code == CURLE_COULDNT_CONNECT && errnum != 0)
 		snprintf(text, sizeof text, "%s", strerror((int)errnum));
 	else
 		snprintf(text, sizeof text, "%s", *message ? message : curl_easy_strerror(code));
 	if (n->proxy[0] != '\0')
 		return fail_proxy(n, text);
-	return net_fail(n, ERR_UNAVAIL, STAGE_TCP, false, "cannot connect: %s", text);
+	return net_fail(n, ERR_UNAVAIL, STAGE_TCP, "cannot connect: %s", text);
 }
 
 static void
@@ -168,11 +168,11 @@ take_over(struct net *n, CURL *c)
 	int flags;
 
 	if (curl_easy_getinfo(c, CURLINFO_ACTIVESOCKET, &s) != CURLE_OK || s == CURL_SOCKET_BAD)
-		return net_fail(n, ERR_UNAVAIL, STAGE_TCP, true, "connection closed by peer");
+		return net_fail(n, ERR_UNAVAIL, STAGE_TCP, "connection closed by peer");
 	n->fd = fcntl(s, F_DUPFD_CLOEXEC, 0);
 	flags = n->fd != -1 ? fcntl(n->fd, F_GETFL) : -1;
 	if (flags == -1 || fcntl(n->fd, F_SETFL, flags | O_NONBLOCK) == -1)
-		return net_fail(n, ERR_OS, STAGE_TCP, false, "socket: %s", strerror(errno));
+		return net_fail(n, ERR_OS, STAGE_TCP, "socket: %s", strerror(errno));
 	note_address(n);
 	return 0;
 }
@@ -191,7 +191,7 @@ net_dial(struct net *n, struct err *err)
 	snprintf(url, sizeof url, "http://%s/", n->subject);
 	if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK || (c = curl_easy_init()) == NULL ||
 	    set_up(n, c, url, message) == -1) {
-		net_fail(n, ERR_INTERNAL, STAGE_TCP, false, "libcurl cannot be set up");
+		net_fail(n, ERR_INTERNAL, STAGE_TCP, "libcurl cannot be set up");
 		goto out;
 	}
 	code = curl_easy_perform(c);

@@ -312,9 +312,3 @@ folder_is_pattern(const char *pattern)
 {
 	return *pattern == '\\' || strpbrk(pattern, "*%") != NULL;
 }
-
-bool
-folder_pattern_ok(const char *pattern)
-{
-	return *pattern != '\0' && (*pattern != '\\' || folder_attr(pattern) != 0);
-}

@@ -66,7 +66,5 @@ void folder_attrs(struct str *out, uint32_t attrs);
 bool folder_match(const char *pattern, const char *name, char delimiter, uint32_t attrs);
 /* Has it '*' or '%', or is it an attribute?  If not it names one folder. */
 bool folder_is_pattern(const char *pattern);
-/* An attribute pattern must be one of ours: false for "\Snet". */
-bool folder_pattern_ok(const char *pattern);
 
 #endif

@@ -319,8 +319,8 @@ header_decode(struct str *out, const char *raw, size_t len, size_t max)
 
 /* --- Message-ID --- */
 
-uint64_t
-header_msgid_hash(const char *value, size_t len)
+static uint64_t
+msgid_hash(const char *value, size_t len)
 {
 	struct str id = STR_INIT;
 	unsigned char md[SHA256_DIGEST_LENGTH];
@@ -348,7 +348,7 @@ header_msgid(const char *block, size_t len)
 	uint64_t h = 0;
 
 	if (header_field(&v, block, len, "Message-ID", 4096) == 1 && v.len > 0)
-		h = header_msgid_hash(v.s, v.len);
+		h = msgid_hash(v.s, v.len);
 	str_release(&v);
 	return h;
 }

@@ -32,7 +32,5 @@ void header_decode(struct str *out, const char *raw, size_t len, size_t max);
  * breaks and blanks.  0: none, or empty (a hash of 0 becomes 1).
  */
 uint64_t header_msgid(const char *block, size_t len);
-/* The same of a field's value. */
-uint64_t header_msgid_hash(const char *value, size_t len);
 
 #endif

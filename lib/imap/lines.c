@@ -64,7 +64,6 @@ lines_next(struct lines *l, const char *p, size_t n, enum lines_part *part)
 	}
 	lf = memchr(p, '\n', n);
 	len = lf ? (size_t)(lf - p) + 1 : n;
-	l->line += len;
 	keep_end(l, p, len);
 	if (lf == NULL) {
 		*part = LINES_PART;
@@ -72,7 +71,6 @@ lines_next(struct lines *l, const char *p, size_t n, enum lines_part *part)
 	}
 	*part = LINES_END;
 	l->literal = l->announced = announcement(l);
-	l->line = 0;
 	l->nend = 0;
 	return len;
 }

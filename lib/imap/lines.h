@@ -12,11 +12,9 @@
 struct lines {
 	uint64_t literal;   /* bytes of a literal still to come */
 	uint64_t announced; /* size of that literal */
-	uint64_t line;	    /* bytes of the line so far */
 	char end[24];	    /* its last bytes, for "{n}" */
 	size_t nend;
 };
-#define LINES_INIT \
 	{ \
 		0, 0, 0, { 0 }, 0 \
 	}

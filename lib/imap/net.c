@@ -48,7 +48,7 @@ net_free(struct net *n)
 }
 
 int
-net_fail(struct net *n, enum err_kind kind, enum err_stage stage, bool cut, const char *fmt, ...)
+net_fail(struct net *n, enum err_kind kind, enum err_stage stage, const char *fmt, ...)
 {
 	char text[ERR_TEXT_MAX];
 	va_list ap;
@@ -59,7 +59,6 @@ net_fail(struct net *n, enum err_kind kind, enum err_stage stage, bool cut, cons
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	n->cut = cut;
 	trace_note(&n->trace, text);
 	return err_set(&n->err, kind, stage, n->subject, "%s", text);
 }
@@ -82,7 +81,7 @@ watched(struct net *n, short revents)
 		return 0;
 	if (n->watch_cb != NULL && n->watch_cb(n->watch_arg, revents) == 0)
 		return 0;
-	return net_fail(n, ERR_AGAIN, STAGE_NONE, false, "stopped");
+	return net_fail(n, ERR_AGAIN, STAGE_NONE, "stopped");
 }
 
 int
@@ -109,7 +108,7 @@ net_wait(struct net *n, short events, int ms)
 		int r = poll(p, 2, left > 0 ? (int)left : 0);
 
 		if (r == -1 && errno != EINTR)
-			return net_fail(n, ERR_OS, STAGE_NONE, false, "poll: %s", strerror(errno));
+			return net_fail(n, ERR_OS, STAGE_NONE, "poll: %s", strerror(errno));
 		if (r > 0 && watched(n, p[1].revents) == -1)
 			return -1;
 		if (r > 0 && p[0].revents != 0)
@@ -161,7 +160,8 @@ patience(struct net *n, const char **why)
 static void
 spend(struct net *n, int64_t began)
 {
-	int ms = (int)(now_ms() - began);
+	/* a write inside the wait (the watched descriptor brought something to do) has set them back */
+	int ms = (int)(now_ms() - (n->restarted > began ? n->restarted : began));
 
 	n->idle_ms += ms;
 	n->line_ms += ms;
@@ -174,6 +174,7 @@ restart_clock(struct net *n)
 {
 	n->idle_ms = n->line_ms = n->literal_ms = n->all_ms = 0;
 	n->literal_bytes = n->all_bytes = 0;
+	n->restarted = now_ms();
 }
 
 static int
@@ -184,7 +185,7 @@ wait_reading(struct net *n, short events)
 	int left = patience(n, &why), r;
 
 	if (left == 0)
-		return net_fail(n, ERR_UNAVAIL, STAGE_NONE, false, "stalled: %s within %d s", why,
+		return net_fail(n, ERR_UNAVAIL, STAGE_NONE, "stalled: %s within %d s", why,
 		    (n->p.timeout_ms + 999) / 1000);
 	r = net_wait(n, events, left);
 	spend(n, began);
@@ -193,22 +194,6 @@ wait_reading(struct net *n, short events)
 
 /* --- reading and writing --- */
 
-static void
-keep_tail(struct net *n, const char *p, size_t len)
-{
-	if (len >= NET_TAIL) {
-		memcpy(n->tail, p + len - NET_TAIL, NET_TAIL);
-		n->ntail = NET_TAIL;
-		return;
-	}
-	if (n->ntail + len > sizeof n->tail) {
-		memmove(n->tail, n->tail + n->ntail - NET_TAIL, NET_TAIL);
-		n->ntail = NET_TAIL;
-	}
-	memcpy(n->tail + n->ntail, p, len);
-	n->ntail += len;
-}
-
 /* Limits and clocks for what has come. */
 static int
 account(struct net *n, const char *p, size_t len)
@@ -216,10 +201,8 @@ account(struct net *n, const char *p, size_t len)
 	enum lines_part part;
 	size_t k;
 
-	n->received += len;
 	n->idle_ms = 0;
 	n->all_bytes += len;
-	keep_tail(n, p, len);
 	trace_received(&n->trace, p, len);
 	for (; len > 0; p += k, len -= k) {
 		k = lines_next(&n->lines, p, len, &part);
@@ -229,15 +212,12 @@ account(struct net *n, const char *p, size_t len)
 				n->line_ms = 0;
 			continue;
 		}
-		if (n->lines.line > NET_LINE_MAX)
-			return net_fail(n, ERR_PROTO, STAGE_NONE, false, "a line of more than %u MiB",
-			    NET_LINE_MAX >> 20);
 		if (part != LINES_END)
 			continue;
 		n->line_ms = n->literal_ms = 0;
 		n->literal_bytes = 0;
 		if (n->p.max_literal != 0 && n->lines.literal > n->p.max_literal)
-			return net_fail(n, ERR_PROTO, STAGE_NONE, false,
+			return net_fail(n, ERR_PROTO, STAGE_NONE,
 			    "a literal of %llu bytes announced, %llu are allowed",
 			    (unsigned long long)n->lines.literal, (unsigned long long)n->p.max_literal);
 	}
@@ -289,7 +269,7 @@ net_write(struct net *n, const void *data, size_t size)
 			return net_fail_tls(n, STAGE_NONE, r);
 		r = net_wait(n, e == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, n->p.timeout_ms);
 		if (r == 0)
-			return net_fail(n, ERR_UNAVAIL, STAGE_NONE, false,
+			return net_fail(n, ERR_UNAVAIL, STAGE_NONE,
 			    "stalled: nothing could be sent within %d s", (n->p.timeout_ms + 999) / 1000);
 		if (r == -1)
 			return -1;
@@ -322,19 +302,6 @@ const struct err *
 net_error(const struct net *n)
 {
 	return &n->err;
-}
-
-bool
-net_was_cut(const struct net *n)
-{
-	return n->cut;
-}
-
-const char *
-net_tail(struct net *n, size_t *len)
-{
-	*len = n->ntail < NET_TAIL ? n->ntail : NET_TAIL;
-	return n->tail + n->ntail - *len;
 }
 
 void
@@ -371,10 +338,4 @@ int
 net_fd(const struct net *n)
 {
 	return n->fd;
-}
-
-uint64_t
-net_received(const struct net *n)
-{
-	return n->received;
 }

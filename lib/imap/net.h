@@ -17,8 +17,8 @@
  * less than 1 KiB/s over 10 T.  A write restarts the clock, so time spent
  * elsewhere does not count.
  *
- * Limits: a literal announced with more than max_literal bytes, or a line
- * longer than NET_LINE_MAX, ends the connection (ERR_PROTO).
+ * What the bytes mean, and how many there may be, is the session's business;
+ * max_literal is for callers without one.
  *
  * Errors: DNS, TCP, PROXY and a cut connection are ERR_UNAVAIL, certificates
  * and TLS failures ERR_PROTO; subject is "host:port".
@@ -31,9 +31,6 @@
 #include <stdint.h>
 
 #include "base/err.h"
-
-#define NET_TAIL 4096		 /* bytes read last that are kept */
-#define NET_LINE_MAX (64u << 20) /* a SEARCH answer with millions of UIDs */
 
 struct net;
 
@@ -71,8 +68,6 @@ int net_pending(struct net *);
  * STAGE_NONE for failures after the handshake: the session knows the stage.
  */
 const struct err *net_error(const struct net *);
-/* Did the end come as EOF or reset (true), or from a stall, a limit or us (false)? */
-bool net_was_cut(const struct net *);
 
 /*
  * In each wait fd is polled too.  cb is called when poll reports one of events
@@ -82,9 +77,6 @@ bool net_was_cut(const struct net *);
  * cb NULL: POLLHUP and POLLERR end the wait, events is ignored.  fd -1: none.
  */
 void net_watch(struct net *, int fd, short events, int (*cb)(void *arg, short revents), void *arg);
-
-/* The last bytes read, at most NET_TAIL, as they came; foreign, valid until the next read. */
-const char *net_tail(struct net *, size_t *len);
 
 /*
  * The protocol goes to fd from now on (see imap/trace.h), -1: no more.  The fd
@@ -98,6 +90,5 @@ const char *net_address(const struct net *); /* of the peer (or the proxy), nume
 const char *net_tls(const struct net *);     /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" before the handshake */
 const char *net_proxy(const struct net *);   /* without credentials; "" = none */
 int net_fd(const struct net *);		     /* for poll; -1 before the dial */
-uint64_t net_received(const struct net *);   /* bytes, all in all */
 
 #endif

@@ -24,7 +24,6 @@ struct net {
 	void *watch_arg;
 
 	struct err err;
-	bool cut;
 
 	/* Stalls, all in milliseconds of waiting: time spent elsewhere does not count. */
 	int idle_ms;			   /* since the last byte */
@@ -33,10 +32,9 @@ struct net {
 	int all_ms;			   /* of the window over everything */
 	uint64_t literal_bytes, all_bytes; /* in those windows */
 
+	int64_t restarted; /* when the clocks were set back last */
+
 	struct lines lines;
-	uint64_t received;
-	char tail[2 * NET_TAIL]; /* filled from the front; the last NET_TAIL bytes count */
-	size_t ntail;
 
 	struct trace trace;
 	bool private;
@@ -46,8 +44,8 @@ struct net {
 };
 
 /* Records why the connection is lost (the first reason stays); returns -1. */
-int net_fail(struct net *, enum err_kind, enum err_stage, bool cut, const char *fmt, ...)
-    __attribute__((format(printf, 5, 6)));
+int net_fail(struct net *, enum err_kind, enum err_stage, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 /* The same for OpenSSL's queue and errno after a failed call that returned ret. */
 int net_fail_tls(struct net *, enum err_stage, int ret);
 /*

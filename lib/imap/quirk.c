@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "base/err.h"
 #include "imap/header.h"
 #include "imap/quirk.h"
 
@@ -62,38 +61,6 @@ quirk_throttle_ms(const char *text)
 	for (; isdigit((unsigned char)*p) && ms < DAY_MS; p++)
 		ms = ms * 10 + (unsigned)(*p - '0');
 	return ms == 0 ? 1 : ms > DAY_MS ? DAY_MS : (uint32_t)ms;
-}
-
-static bool
-begins(const char *p, size_t n, const char *with)
-{
-	size_t k = strlen(with);
-
-	return n >= k && strncasecmp(p, with, k) == 0;
-}
-
-bool
-quirk_last_words(const char *tail, size_t len, char *text, size_t size)
-{
-	const char *end = tail + len, *line = tail, *lf;
-	bool found = false;
-	size_t n;
-
-	*text = '\0';
-	for (; line < end; line = lf != NULL ? lf + 1 : end) {
-		lf = memchr(line, '\n', (size_t)(end - line));
-		n = (size_t)((lf != NULL ? lf : end) - line);
-		while (n > 0 && (line[n - 1] == '\r' || line[n - 1] == '\n'))
-			n--;
-		if (begins(line, n, "* BYE ")) {
-			err_printable(text, size, line + 6, n - 6);
-			found = true;
-		} else if (begins(line, n, "Server Unavailable.")) {
-			err_printable(text, size, line, n);
-			found = true;
-		}
-	}
-	return found;
 }
 
 /* --- the substitute message --- */

@@ -27,15 +27,6 @@ enum quirk_text quirk_text(const char *text);
 uint32_t quirk_throttle_ms(const char *text);
 
 /*
- * libetpan drops the text of a BYE, and gives up on a bare "Server
- * Unavailable. 15" without tag or star (seen by imapflow): so both are looked
- * for in what was read last (net_tail).  The last such line's text, printable,
- * into text; false and "" if there is none.  Inside a body anything can stand:
- * ask only after the connection has failed.
- */
-bool quirk_last_words(const char *tail, size_t len, char *text, size_t size);
-
-/*
  * The substitute that Exchange sends for a message it cannot render (MailKit
  * #908, freescout #3203): From "Microsoft Exchange Server", Subject "Retrieval
  * using the IMAP4 protocol failed for the following message: <n>", body "The

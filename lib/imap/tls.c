@@ -109,10 +109,10 @@ fail_system(struct net *n, enum err_stage stage, int errnum)
 	const char *where = stage == STAGE_TLS ? " in the handshake" : "";
 
 	if (errnum == 0 || errnum == ECONNRESET || errnum == EPIPE)
-		return net_fail(n, ERR_UNAVAIL, stage, true,
+		return net_fail(n, ERR_UNAVAIL, stage,
 		    errnum == ECONNRESET ? "connection reset by peer%s" : "connection closed by peer%s",
 		    where);
-	return net_fail(n, ERR_UNAVAIL, stage, true, "connection lost%s: %s", where, strerror(errnum));
+	return net_fail(n, ERR_UNAVAIL, stage, "connection lost%s: %s", where, strerror(errnum));
 }
 
 int
@@ -124,7 +124,7 @@ net_fail_tls(struct net *n, enum err_stage stage, int ret)
 	const char *reason;
 
 	if (stage == STAGE_TLS && verify != X509_V_OK && e == SSL_ERROR_SSL)
-		return net_fail(n, ERR_PROTO, stage, false, "certificate not accepted: %s",
+		return net_fail(n, ERR_PROTO, stage, "certificate not accepted: %s",
 		    X509_verify_cert_error_string(verify));
 	if (e == SSL_ERROR_ZERO_RETURN)
 		return fail_system(n, stage, 0);
@@ -133,8 +133,7 @@ net_fail_tls(struct net *n, enum err_stage stage, int ret)
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
 		return fail_system(n, stage, 0); /* no close_notify: cut */
 	reason = ERR_reason_error_string(code);
-	return net_fail(n, ERR_PROTO, stage, false, "TLS: %s",
-	    reason != NULL ? reason : "error without a name");
+	return net_fail(n, ERR_PROTO, stage, "TLS: %s", reason != NULL ? reason : "error without a name");
 }
 
 int
@@ -160,14 +159,14 @@ net_handshake(struct net *n, struct err *err)
 		}
 		r = left > 0 ? net_wait(n, e == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, (int)left) : 0;
 		if (r == 0)
-			net_fail(n, ERR_UNAVAIL, STAGE_TLS, false, "no TLS handshake within %d s",
+			net_fail(n, ERR_UNAVAIL, STAGE_TLS, "no TLS handshake within %d s",
 			    (n->p.timeout_ms + 999) / 1000);
 		if (r != 1)
 			goto failed;
 	}
 	/* SSL_VERIFY_PEER has seen to it; this is the belt to the braces. */
 	if (SSL_get_verify_result(n->ssl) != X509_V_OK || SSL_get0_peer_certificate(n->ssl) == NULL) {
-		net_fail(n, ERR_PROTO, STAGE_TLS, false, "certificate not verified");
+		net_fail(n, ERR_PROTO, STAGE_TLS, "certificate not verified");
 		goto failed;
 	}
 	snprintf(n->tls, sizeof n->tls, "%s %s", SSL_get_version(n->ssl), SSL_get_cipher_name(n->ssl));

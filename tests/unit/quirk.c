@@ -33,27 +33,6 @@ test_texts(void)
 	is_int(quirk_throttle_ms("OK"), 0, "not throttled");
 }
 
-static void
-test_last_words(void)
-{
-	static const char tail[] = "half a line\r\n* BYE first\r\n* 1 FETCH (FLAGS ())\r\n"
-				   "* bye Session invalidated - AccessTokenExpired\r\n";
-	static const char bare[] = "a1 OK done\r\nServer Unavailable. 15\r\n";
-	static const char none[] = "a * BYE in the middle\r\na1 OK BYE\r\n";
-	static const char cut[] = "* BYE Connection is clo";
-	char text[100];
-
-	ok(quirk_last_words(tail, sizeof tail - 1, text, sizeof text), "a BYE");
-	is_str(text, "Session invalidated - AccessTokenExpired", "the last one");
-	ok(quirk_last_words(bare, sizeof bare - 1, text, sizeof text), "a bare line");
-	is_str(text, "Server Unavailable. 15", "its text");
-	ok(!quirk_last_words(none, sizeof none - 1, text, sizeof text), "none");
-	is_str(text, "", "no text");
-	ok(quirk_last_words(cut, sizeof cut - 1, text, sizeof text), "a cut one");
-	is_str(text, "Connection is clo", "what came of it");
-	ok(!quirk_last_words("", 0, text, sizeof text), "nothing read");
-}
-
 static const char substitute[] = "From: \"Microsoft Exchange Server 2010\" <postmaster@example.com>\r\n"
 				 "To: <user@example.com>\r\n"
 				 "Subject: Retrieval using the IMAP4 protocol failed for the following\r\n"
@@ -156,7 +135,6 @@ int
 main(void)
 {
 	test_texts();
-	test_last_words();
 	test_substitute();
 	test_budget();
 	copyuid("COPYUID 415 200 43", 1, 415, 1);
