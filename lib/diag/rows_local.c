@@ -12,8 +12,9 @@
 
 static const struct diag_row rows[] = {
 {
-	.stages = LOCAL, .kinds = K(ERR_CONFIG), .pattern = "--rebuild|--baseline|state*not*match|without*state|another state",
-	.sample = "the Maildir has messages of ours but no matching state: choose --rebuild or --baseline",
+	.stages = LOCAL, .kinds = K(ERR_CONFIG), .pattern = "--rebuild",
+	.sample = "it was filled by msfetch, but the state that belongs to it is not there: choose --rebuild (the files "
+	    "are there) or --baseline (they were consumed)",
 	.cause = {
 		{ .cause = "the state (.mstools.db, or --state) was lost, or belongs to another Maildir; going on would fetch everything again",
 		  .tell = "is the Maildir a full archive, or a spool that others have emptied?",
@@ -24,16 +25,16 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = LOCAL, .pattern = "schema|newer version|newer mstools",
-	.sample = "was written by a newer version (schema 2)",
+	.stages = LOCAL, .pattern = "newer mstools",
+	.sample = "the state was written by a newer mstools (schema 2, this one knows 1): use that one",
 	.cause = {
 		{ .cause = "a newer mstools has used this Maildir; an older one must not",
 		  .cure = "upgrade mstools on this machine" },
 	},
 },
 {
-	.stages = LOCAL, .pattern = "another run|holds the lock|is locked|locked by|already runs",
-	.sample = "another run (pid 4711) holds the lock since 2026-11-28T10:00:00Z",
+	.stages = LOCAL, .pattern = "another run",
+	.sample = "another run (process 4711) has this Maildir, since 2026-11-28T10:00:00Z",
 	.cause = {
 		{ .cause = "a run from before has not ended; two at once would get in each other's way",
 		  .tell = "\tps -o pid,etime,args -C msfetch",
@@ -48,6 +49,16 @@ static const struct diag_row rows[] = {
 		{ .cause = "the disk or the user's quota is full; nothing half-delivered was left",
 		  .tell = "\tdf -h {sh:maildir}; df -i {sh:maildir}; quota",
 		  .cure = "make room; the next run goes on where this one ended" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "not a state of mstools|no regular file",
+	.sample = "is not a state of mstools: file is not a database",
+	.cause = {
+		{ .cause = "--state names another file, or something has overwritten the state",
+		  .tell = "\tfile {sh:subject}",
+		  .cure = "correct --state; if it was the state, move it away and make it anew from the files:\n"
+		    "\tmsfetch --rebuild {sh:maildir}" },
 	},
 },
 {
@@ -79,8 +90,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = LOCAL, .pattern = "no Maildir|not a Maildir|is no Maildir|not empty",
-	.sample = "is no Maildir and not empty",
+	.stages = LOCAL, .pattern = "no Maildir",
+	.sample = "is not empty and no Maildir (there is no tmp)",
 	.cause = {
 		{ .cause = "the directory has other things in it, and no cur, new and tmp: delivering there would mix them",
 		  .tell = "\tls -a {sh:subject}",
@@ -130,11 +141,29 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = LOCAL, .pattern = "other content|different content",
+	.stages = LOCAL, .pattern = "other content",
 	.sample = "a file of this name with other content is there",
 	.cause = {
 		{ .cause = "somebody changed a delivered file in place, or two states deliver into one Maildir",
 		  .cure = "both files were kept; move the older one away and run again" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "write-ahead log|cannot be written back",
+	.sample = "the file system does not let the state have a write-ahead log",
+	.cause = {
+		{ .cause = "the state lies on a file system without shared memory or locks (NFS, SMB, FUSE), or a read-only one",
+		  .tell = "\tfindmnt -T {sh:subject}",
+		  .cure = "put the state on a local disk: state = \"/var/lib/mstools/NAME.db\"; the Maildir may stay where it is" },
+	},
+},
+{
+	.stages = LOCAL, .pattern = "others can write|others may write|belongs to user|must be a regular file",
+	.sample = "others can write to the cache directory (mode 0777): chmod 700 '/tmp/cache'",
+	.cause = {
+		{ .cause = "somebody else could put files there, or owns it; so it is not used",
+		  .tell = "\tls -ld {sh:subject}; id -un",
+		  .cure = "make it yours alone (chmod 700), or name another one" },
 	},
 },
 {
@@ -171,7 +200,38 @@ static const struct diag_row rows[] = {
 	},
 },
 
+{
+	.stages = INPUT, .kinds = K(ERR_DATA),
+	.sample = "malformed receipt: no uid",
+	.title = "a line that is no receipt",
+	.cause = {
+		{ .cause = "the line with this number is neither a receipt, nor a line of msls or msmark, nor the path of a delivered "
+		    "file; the others were done",
+		  .tell = "FILE being what was read; from standard input, the token is line 1:\n\tsed -n NUMBERp FILE | cat -A",
+		  .cure = "take the line out; keep the tabs when cutting and joining (cut, awk -F'\\t' -v OFS='\\t')" },
+	},
+},
+
 /* --- any stage --- */
+{
+	.stages = ANY, .kinds = K(ERR_OS), .pattern = "run the worker|cannot fork|make a socket",
+	.sample = "cannot run the worker: No such file or directory",
+	.cause = {
+		{ .cause = "msworker is not where make install puts it (libexec/mstools), or a limit on processes is reached",
+		  .tell = "\tls -l \"$(dirname \"$(command -v msfetch)\")/../libexec/mstools/msworker\"; ulimit -u",
+		  .cure = "install again, or set MSTOOLS_WORKER to the file; raise the limit (TasksMax=)" },
+	},
+},
+{
+	.stages = ANY, .kinds = K(ERR_OS), .pattern = "seccomp|landlock|new privileges",
+	.sample = "seccomp: cannot load the filter: Operation not permitted",
+	.title = "seccomp or landlock fails",
+	.cause = {
+		{ .cause = "the container or unit that this runs in forbids the worker to lock itself in",
+		  .tell = "\tgrep -E 'Seccomp|NoNewPrivs' /proc/self/status",
+		  .cure = "allow seccomp(2) and prctl(2) there (SystemCallFilter=, the container's profile)" },
+	},
+},
 {
 	.stages = ANY, .kinds = K(ERR_INTERNAL),
 	.sample = "a state that must not be",

@@ -95,11 +95,13 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = FOLDER, .pattern = "UIDVALIDITY",
-	.sample = "UIDVALIDITY has changed from 14 to 15",
+	.stages = FOLDER, .pattern = "UIDVALIDITY|UIDNEXT was",
+	.sample = "UIDVALIDITY was 14 and is 15: the server has numbered its messages anew",
 	.cause = {
 		{ .cause = "the mailbox or folder was made anew (moved, restored, migrated): the server's UIDs mean other messages now",
-		  .cure = "nothing is lost: what was delivered before is recognised by its date and Message-ID where it can be" },
+		  .tell = "\tGet-MoveRequest -Identity {ps:user}",
+		  .cure = "what was delivered before is recognised by its date and Message-ID where it can be, in the next run; a folder "
+		    "that stays refused is begun anew with --baseline, or in another Maildir" },
 	},
 },
 {

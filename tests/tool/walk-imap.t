@@ -180,6 +180,35 @@ is "$status" 65 'a message that does not come' || show_run
 stderr_like '^hint: .*cannot render' 'a message that does not come: why'
 
 #
+# Marking
+#
+
+mark() {
+	cat token got >in
+	run msmark $imap_args "$@" <in
+}
+exchange 'messages 3'
+run msfetch $imap_args -u box@contoso.example marked <token
+status_is 0 'three messages to mark'
+cp "$out_file" got
+mark --move Nope
+says 66 'a target that is not there' 'there is no folder Nope'
+exchange 'messages 3' 'permanent \\Seen'
+mark --flag
+is "$status" 65 'a flag that is not kept' || show_run
+exchange 'messages 3' 'without MOVE UIDPLUS'
+mark --delete
+isnt "$status" 0 'no UIDPLUS'
+exchange 'messages 3' 'on first: bad User is authenticated but not connected.'
+mark --seen
+says 77 'not connected, marking' 'no permission on the mailbox'
+echo junk >got
+mark --seen
+says 65 'a line that is no receipt' 'the line with this number'
+run msmark $imap_args --seen </dev/null
+says 78 'no token, marking' 'mstoken failed'
+
+#
 # Local files and standard input
 #
 
