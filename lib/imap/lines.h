@@ -15,9 +15,6 @@ struct lines {
 	char end[24];	    /* its last bytes, for "{n}" */
 	size_t nend;
 };
-	{ \
-		0, 0, 0, { 0 }, 0 \
-	}
 
 enum lines_part {
 	LINES_PART, /* of a line: more is to come */
