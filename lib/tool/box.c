@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/progress.h"
+#include "mail/adopt.h"
 #include "tool/run.h"
 
 #define SPAN_MIN 2048	/* UIDs in the first window when only a few messages are wanted */
@@ -30,6 +31,8 @@ box_free(struct box *b)
 	if (b == NULL)
 		return;
 	plan_free(b->plan);
+	adopt_free(b->adopt);
+	free(b->row);
 	str_release(&b->subdir);
 	free(b->name);
 	free(b->raw);
@@ -133,6 +136,8 @@ box_plan(struct run *r, struct box *b, struct err *err)
 	const struct wire_range *range;
 	size_t n;
 
+	if (r->o->baseline)
+		return baseline_plan(r, b, err);
 	if (exhausted(r)) {
 		b->phase = BOX_DONE;
 		return 0;
@@ -140,10 +145,12 @@ box_plan(struct run *r, struct box *b, struct err *err)
 	b->window = window_end(r, b);
 	b->plan = new_plan(r, b);
 	b->listed = 0;
-	if (load(r, b, err) == -1)
+	if (load(r, b, err) == -1 || renumber_load(r, b, err) == -1)
 		return -1;
 	n = plan_look(b->plan, &range);
-	if (n > 0 && (r->o->dry_run || !plan_small(b->plan))) {
+	if (n > 0 && renumber_anchor(r, b, err) == -1)
+		return -1;
+	if (n > 0 && (r->o->dry_run || b->adopt != NULL || !plan_small(b->plan))) {
 		b->phase = BOX_LISTS;
 		return 0;
 	}
@@ -206,6 +213,10 @@ box_ready(struct run *r, struct box *b, struct err *err)
 {
 	uint64_t messages, bytes;
 
+	if (r->o->baseline)
+		return baseline_ready(r, b, err);
+	if (renumber_pair(r, b, err) == -1)
+		return -1;
 	plan_ready(b->plan);
 	plan_workers(b->plan, r->lanes_wanted);
 	plan_total(b->plan, &messages, &bytes);

@@ -17,6 +17,8 @@ struct item {
 	const struct commit_box *box;	/* foreign */
 	struct state_msg m;
 	int	 fd;			/* owned; -1: no file */
+	int64_t	 oldgen;		/* adopted: from there; else 0 */
+	uint32_t olduid;
 };
 
 struct settle {
@@ -101,23 +103,36 @@ begin_group(struct group *g)
 		g->since_ms = now_ms();
 }
 
-int
-commit_add(struct commit *c, const struct commit_box *box, const struct state_msg *m, int fd, struct err *err)
+static struct item *
+new_item(struct group *g)
 {
-	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)m->date } };
-	struct group *g = &c->g;
-
 	begin_group(g);
 	if (g->n == g->cap) {
 		g->cap = g->cap ? 2 * g->cap : 64;
 		g->item = xreallocarray(g->item, g->cap, sizeof *g->item);
 	}
-	g->item[g->n++] = (struct item){ .box = box, .m = *m, .fd = fd };
-	g->bytes += m->bytes;
+	return &g->item[g->n++];
+}
+
+int
+commit_add(struct commit *c, const struct commit_box *box, const struct state_msg *m, int fd, struct err *err)
+{
+	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)m->date } };
+
+	*new_item(&c->g) = (struct item){ .box = box, .m = *m, .fd = fd };
+	c->g.bytes += m->bytes;
 	if (fd != -1 && m->date != DATE_NONE && futimens(fd, ts) == -1)
 		return err_sys(err, ERR_IO, STAGE_FILE, errno, maildir_path(c->md),
 		    "cannot set the time of a message");
 	return 0;
+}
+
+void
+commit_adopt(struct commit *c, const struct commit_box *box, uint32_t uid, int64_t date, int64_t oldgen,
+    uint32_t olduid)
+{
+	*new_item(&c->g) = (struct item){ .box = box, .m = { .uid = uid, .date = date, .how = HOW_ADOPTED },
+	    .fd = -1, .oldgen = oldgen, .olduid = olduid };
 }
 
 void
@@ -176,6 +191,14 @@ make_durable(struct commit *c, struct err *err)
 }
 
 static int
+record_item(struct commit *c, const struct item *it, struct err *err)
+{
+	if (it->oldgen != 0)
+		return state_adopt(c->state, it->oldgen, it->olduid, it->box->gen, it->m.uid, it->m.date, err);
+	return state_msg_add(c->state, it->box->gen, &it->m, err);
+}
+
+static int
 record_rows(struct commit *c, struct err *err)
 {
 	const struct group *g = &c->g;
@@ -186,7 +209,7 @@ record_rows(struct commit *c, struct err *err)
 	if (c->placed && !c->mute && state_paid(c->state, err) == -1)
 		return -1;
 	for (i = 0; i < g->n; i++)
-		if (state_msg_add(c->state, g->item[i].box->gen, &g->item[i].m, err) == -1)
+		if (record_item(c, &g->item[i], err) == -1)
 			return -1;
 	for (i = 0; i < g->nsettle; i++)
 		if (state_settle(c->state, g->settle[i].gen, g->settle[i].settled,
@@ -254,6 +277,8 @@ write_receipts(struct commit *c, struct err *err)
 	int rc = 0;
 
 	for (it = c->g.item; it < c->g.item + c->g.n && rc == 0; it++) {
+		if (it->m.how == HOW_ADOPTED)
+			continue;
 		id = id_of(it->box);
 		str_clear(&path);
 		if (it->m.how == HOW_FILE)

@@ -85,6 +85,12 @@ int	commit_recover(struct commit *, const char *user, const char *host, struct e
  * it (owned from now on); -1 for HOW_PIPE.  mtime has not been set yet.
  */
 int	commit_add(struct commit *, const struct commit_box *, const struct state_msg *m, int fd, struct err *);
+/*
+ * uid of box is the message that was delivered as olduid of oldgen: no file, no
+ * receipt; the old row is used up with the group in hand.
+ */
+void	commit_adopt(struct commit *, const struct commit_box *, uint32_t uid, int64_t date, int64_t oldgen,
+	    uint32_t olduid);
 /* What the generation's settled and UIDNEXT are once the group in hand is committed. */
 void	commit_settle(struct commit *, int64_t gen, uint32_t settled, uint32_t uidnext);
 /* Milliseconds until the group in hand should be committed: 0 now, -1 nothing in hand. */

@@ -64,7 +64,9 @@ arrived(struct run *r, struct task *t, const struct wire_message *m, int fd)
 	t->came++;
 	b->good = m->row.uid;
 	b->stuck = 0;
-	if (r->o->pipe_cmd == NULL || filter_accepts(r, t, m, fd))
+	if (renumber_body(r, b, m))
+		slots_discard(r->slots, m->slot, fd);
+	else if (r->o->pipe_cmd == NULL || filter_accepts(r, t, m, fd))
 		keep(r, b, m, fd);
 	else
 		slots_discard(r->slots, m->slot, fd);
@@ -119,9 +121,14 @@ rows(struct run *r, int lane, const struct wire_rows *w)
 
 	if (t == NULL || t->box == NULL || t->box->plan == NULL)
 		return;
-	if (t->kind == TASK_LIST && t->box->phase == BOX_LISTS)
-		for (i = 0; i < w->n; i++)
-			plan_row(t->box->plan, w->row[i].uid, w->row[i].date, w->row[i].size);
+	for (i = 0; i < w->n && t->kind == TASK_LIST && t->box->phase == BOX_LISTS; i++) {
+		plan_row(t->box->plan, w->row[i].uid, w->row[i].date, w->row[i].size);
+		renumber_row(r, t->box, &w->row[i]);
+		if (r->o->baseline)
+			baseline_row(t->box, &w->row[i]);
+	}
+	for (i = 0; i < w->n && t->kind == TASK_ANCHOR; i++)
+		renumber_anchored(t, &w->row[i]);
 	if (t->kind != TASK_CHECK || t->nanswered + w->n > 2 * (size_t)t->count + 64)
 		return;		/* a server that repeats itself gets no memory for it */
 	t->answered = xreallocarray(t->answered, t->nanswered + w->n, sizeof *t->answered);
@@ -260,6 +267,7 @@ box_answer(struct run *r, struct task *t, const struct wire_done *d)
 		if (t->came == 0)
 			poison_ill(r, "a message that came before does not come either");
 		break;
+	case TASK_ANCHOR:
 	case TASK_LOOK:
 		break;
 	}
@@ -363,6 +371,7 @@ lost_task(struct run *r, struct task *t, bool blamed, const char *why)
 		task_queue(r, t);
 		return;
 	case TASK_LIST:
+	case TASK_ANCHOR:
 	case TASK_CHECK:
 		t->nanswered = 0;
 		task_queue(r, t);

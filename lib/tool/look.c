@@ -97,22 +97,6 @@ look_folder(struct run *r, const struct wire_folder *f)
 	r->box[r->nbox++] = box_new(f);
 }
 
-/*
- * Another UIDVALIDITY, or a UIDNEXT that went back (RFC 3501 2.3.1.1 forbids
- * it): the UIDs that the state knows say nothing about these messages.
- */
-static int
-changed(const struct box *b, struct err *err)
-{
-	if (b->gen.uidvalidity != b->uidvalidity)
-		return err_set(err, ERR_CONFIG, STAGE_FOLDER, b->name,
-		    "UIDVALIDITY was %u and is %u: the server has numbered its messages anew, "
-		    "and nothing is fetched from it", b->gen.uidvalidity, b->uidvalidity);
-	return err_set(err, ERR_CONFIG, STAGE_FOLDER, b->name,
-	    "UIDNEXT was %u and is %u: the folder was made anew, and nothing is fetched from it",
-	    b->gen.uidnext, b->uidnext);
-}
-
 static int
 find_generation(struct run *r, struct box *b, struct err *err)
 {
@@ -123,10 +107,12 @@ find_generation(struct run *r, struct box *b, struct err *err)
 		n = state_gen_find(s->state, s->user, s->host, b->name, &b->gen, err);
 	if (n == -1)
 		return -1;
-	if (n == 1 && b->gen.uidvalidity == b->uidvalidity && b->uidnext >= b->gen.uidnext)
+	if (n == 1 && !renumber_due(b))
 		return 0;
 	if (n == 1 && !r->o->baseline)
-		return changed(b, err);
+		return renumber_begin(r, b, err);
+	if (n == 0 && !r->o->baseline && (n = renumber_renamed(r, b, err)) != 0)
+		return n == 1 ? 0 : -1;
 	if (r->o->dry_run) {
 		b->gen = (struct state_gen){ .uidvalidity = b->uidvalidity, .settled = 1, .uidnext = 1 };
 		return 0;
@@ -156,13 +142,7 @@ prepare(struct run *r, struct box *b, struct err *err)
 	if (b->uidvalidity == 0 || b->uidnext == 0)
 		return err_set(err, ERR_PROTO, STAGE_FOLDER, b->name,
 		    "the server gives no %s for it", b->uidvalidity == 0 ? "UIDVALIDITY" : "UIDNEXT");
-	if (find_generation(r, b, err) == -1 || set_place(r, b, err) == -1)
-		return -1;
-	if (r->o->baseline) {
-		b->phase = BOX_DONE;
-		return state_baseline(r->store.state, b->gen.id, b->uidnext, err);
-	}
-	return 0;
+	return find_generation(r, b, err) == -1 ? -1 : set_place(r, b, err);
 }
 
 static bool
@@ -207,6 +187,10 @@ prepare_all(struct run *r, struct err *err)
 
 	if (st != NULL && state_begin(st, err) == -1)
 		return -1;
+	if (st != NULL && renumber_missing(r, err) == -1) {
+		state_rollback(st);
+		return -1;
+	}
 	for (i = 0; i < r->nbox; i++) {
 		e = (struct err)ERR_INIT;
 		if (prepare(r, r->box[i], &e) == 0)

@@ -8,6 +8,8 @@
  *	deliver.c	what they answer, and what becomes of it
  *	poison.c	messages that cannot be had: trial, proof, quarantine
  *	filter.c	messages that the command of --pipe does not want
+ *	renumber.c	folders whose UIDs have changed their meaning
+ *	baseline.c	--baseline
  *	slots.c		the stage's files and who writes them
  *
  * A folder's UIDs are planned in windows, so that memory does not grow with
@@ -60,7 +62,12 @@ struct box {
 	uint32_t span;			/* UIDs in the next window */
 	size_t	 listed;		/* ranges of plan_look that have been asked for */
 	unsigned tasks;			/* of the window: queued or in flight */
-	unsigned trials;		/* messages on trial (poison.c) */
+	unsigned trials;		/* messages on trial (poison.c), or held (filter.c) */
+	struct wire_row *row;		/* owned: listed for --baseline */
+	size_t	 nrow, caprow;
+	struct adopt *adopt;		/* what may be taken over (renumber.c); NULL: nothing */
+	bool	 anchored;		/* a known UID has been asked for */
+	bool	 renew;			/* and is another message: a new generation, when nothing is in flight */
 	uint64_t new_messages, new_bytes;	/* chosen, as the server estimates them */
 	uint32_t stuck_uid;		/* the first that was missing when a connection broke last */
 	unsigned stuck;			/* so many times in a row the same */
@@ -71,6 +78,7 @@ enum task_kind {
 	TASK_LOOK,
 	TASK_LIST,	/* UID, date and size of the ranges */
 	TASK_BATCH,	/* bodies of a batch of the plan */
+	TASK_ANCHOR,	/* UID and date of a message that is known */
 	TASK_CHECK,	/* which of the ranges still exist */
 	TASK_BARE,	/* the body of one UID, without what else might break the reply */
 	TASK_PROBE	/* the body of a message that is known to be good */
@@ -83,7 +91,8 @@ struct task {
 	enum task_kind kind;
 	struct box *box;		/* NULL for TASK_LOOK */
 	uint32_t batch;			/* TASK_BATCH, _CHECK, _BARE */
-	uint32_t uid;			/* alone, _BARE, _PROBE: that one; else 0 */
+	uint32_t uid;			/* alone, _BARE, _PROBE, _ANCHOR: that one; else 0 */
+	int64_t	 date;			/* TASK_ANCHOR: what it was */
 	bool	 alone, retry;
 	uint32_t count;			/* messages that may come */
 	uint32_t came;			/* messages that came */
@@ -102,6 +111,7 @@ struct lane_work {
 	unsigned ntask;
 };
 
+struct adopt;	/* mail/adopt.h */
 struct trial;	/* poison.c */
 struct held;	/* filter.c */
 
@@ -162,6 +172,35 @@ int	box_window_end(struct run *r, struct box *, struct err *);
 void	box_done_uid(struct run *r, struct box *, uint32_t uid);
 /* Gives the folder up for this run; what is planned and not done stays for the next. */
 void	box_drop(struct run *r, struct box *);
+
+/* --- renumber.c --- */
+#define ANCHOR_SPAN	4096	/* UIDs below settled among which a known one is looked for */
+/* Do UIDVALIDITY and UIDNEXT say that the generation is over? */
+bool	renumber_due(const struct box *);
+/* Then: begins a new one, which takes over from it.  0 or -1, as all here. */
+int	renumber_begin(struct run *r, struct box *, struct err *);
+/* Notes which known folders are missing from the list, and which are there again.  Within a transaction. */
+int	renumber_missing(struct run *r, struct err *);
+/* A folder that is not known: 1 if it may be a vanished one (a generation has begun), 0 if not, -1. */
+int	renumber_renamed(struct run *r, struct box *, struct err *);
+/* While a window is planned: what may be taken over; each row listed; the pairs (before plan_ready). */
+int	renumber_load(struct run *r, struct box *, struct err *);
+void	renumber_row(struct run *r, struct box *, const struct wire_row *);
+int	renumber_pair(struct run *r, struct box *, struct err *);
+/* A body whose content was delivered before: true, and all that must follow is done but for its file. */
+bool	renumber_body(struct run *r, struct box *, const struct wire_message *);
+/* Everything is committed: generations that have taken over all there was need not look any more. */
+int	renumber_end(struct run *r, struct err *);
+/* Asks for a known UID along with what is new; its answer; and what follows if it is another message. */
+int	renumber_anchor(struct run *r, struct box *, struct err *);
+void	renumber_anchored(struct task *, const struct wire_row *);
+int	renumber_restart(struct run *r, struct box *, struct err *);
+
+/* --- baseline.c --- */
+/* As box_plan and box_ready; and a row that was listed. */
+int	baseline_plan(struct run *r, struct box *, struct err *);
+void	baseline_row(struct box *, const struct wire_row *);
+int	baseline_ready(struct run *r, struct box *, struct err *);
 
 /* --- task.c --- */
 struct task *task_new(enum task_kind, struct box *);

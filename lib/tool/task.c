@@ -112,6 +112,10 @@ box_task(struct run *r, struct box *b)
 	struct task *t = NULL;
 
 	while (!r->over) {
+		if (b->renew && (b->tasks > 0 || b->trials > 0))
+			return NULL;
+		if (b->renew && renumber_restart(r, b, &e) == -1)
+			break;
 		if (b->phase == BOX_WAITS && box_plan(r, b, &e) == -1)
 			break;
 		if (b->phase == BOX_LISTS)
@@ -156,7 +160,9 @@ ask_of(const struct run *r, const struct task *t)
 {
 	switch (t->kind) {
 	case TASK_LIST:
-		return ASK_DATE | ASK_SIZE;
+		return ASK_DATE | ASK_SIZE | (t->box->adopt != NULL || r->o->baseline ? ASK_MSGID : 0);
+	case TASK_ANCHOR:
+		return ASK_DATE;
 	case TASK_BATCH:
 		return ASK_BODY | ASK_DATE | (r->o->keep_flags ? ASK_FLAGS : 0);
 	case TASK_BARE:

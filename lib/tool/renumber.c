@@ -1,0 +1,302 @@
+/*
+ * renumber: folders whose UIDs mean something else than they did, and what was
+ * delivered from them is not delivered again (design §5).
+ *
+ * - Another UIDVALIDITY, or a UIDNEXT that went back: seen at the first look.
+ * - A known UID with another INTERNALDATE (the folder was made anew, and has its
+ *   UIDVALIDITY again): one known UID is asked for along with what is new.
+ * - A new folder with the UIDVALIDITY of one that has vanished: renamed.
+ *
+ * In each case a new generation begins, and takes over from an older one: its
+ * messages are listed with INTERNALDATE and Message-ID, those that make a pair
+ * with an old row are known from then on, the others are fetched; one whose
+ * content is that of an old row is that message, and is not delivered.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "imap/folder.h"
+#include "mail/adopt.h"
+#include "tool/run.h"
+
+bool
+renumber_due(const struct box *b)
+{
+	return b->gen.uidvalidity != b->uidvalidity || b->uidnext < b->gen.uidnext;
+}
+
+/* A new generation that takes over from the one with the key from. */
+static int
+succeed(struct run *r, struct box *b, int64_t from, struct err *err)
+{
+	struct store *s = &r->store;
+
+	if (r->o->dry_run) {
+		b->gen = (struct state_gen){ .uidvalidity = b->uidvalidity, .settled = 1, .uidnext = 1 };
+	} else if (state_gen_new(s->state, s->user, s->host, b->name, b->uidvalidity, &b->gen, err) == -1 ||
+	    state_gen_adopt(s->state, b->gen.id, from, err) == -1) {
+		return -1;
+	}
+	b->gen.adopt_from = from;
+	b->where.gen = b->gen.id;
+	return 0;
+}
+
+int
+renumber_begin(struct run *r, struct box *b, struct err *err)
+{
+	log_v(1, "%s: the server has numbered its messages anew (UIDVALIDITY %u, was %u); comparing them with "
+	    "what was delivered", b->name, b->uidvalidity, b->gen.uidvalidity);
+	return succeed(r, b, b->gen.id, err);
+}
+
+/* --- folders that have gone, and come again under another name --- */
+
+static bool
+wanted(const struct run *r, const char *name, char delimiter)
+{
+	size_t i;
+
+	for (i = 0; i < r->o->exclude.n; i++)
+		if (folder_match(r->o->exclude.v[i], name, delimiter, 0))
+			return false;
+	for (i = 0; i < r->o->folder.n; i++)
+		if (folder_match(r->o->folder.v[i], name, delimiter, 0))
+			return true;
+	return r->o->folder.n == 0 && strcmp(name, "INBOX") == 0;
+}
+
+static bool
+listed(const struct run *r, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < r->nbox; i++)
+		if (strcmp(r->box[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+struct missing {
+	struct run *r;
+	struct err *err;
+};
+
+static int
+note_missing(const char *name, const struct state_gen *g, void *arg)
+{
+	const struct missing *m = arg;
+	struct run *r = m->r;
+	bool here = listed(r, name);
+	char delimiter = r->nbox > 0 ? r->box[0]->delimiter : '/';
+
+	if (here == !g->vanished || (!here && !wanted(r, name, delimiter)))
+		return 0;
+	return state_gen_vanished(r->store.state, g->id, !here, m->err);
+}
+
+int
+renumber_missing(struct run *r, struct err *err)
+{
+	struct missing m = { r, err };
+
+	return state_gen_each(r->store.state, r->store.user, r->store.host, note_missing, &m, err);
+}
+
+struct renamed {
+	const struct box *b;
+	struct state_gen best;		/* the vanished one that reached furthest */
+	char	name[WIRE_NAME];
+};
+
+static int
+find_renamed(const char *name, const struct state_gen *g, void *arg)
+{
+	struct renamed *f = arg;
+
+	if (!g->vanished || g->uidvalidity != f->b->uidvalidity || g->uidnext > f->b->uidnext ||
+	    g->uidnext <= f->best.uidnext)
+		return 0;
+	f->best = *g;
+	snprintf(f->name, sizeof f->name, "%s", name);
+	return 0;
+}
+
+int
+renumber_renamed(struct run *r, struct box *b, struct err *err)
+{
+	struct renamed f = { .b = b };
+
+	if (r->store.state == NULL)
+		return 0;
+	if (state_gen_each(r->store.state, r->store.user, r->store.host, find_renamed, &f, err) == -1)
+		return -1;
+	if (f.best.id == 0)
+		return 0;
+	log_v(1, "%s: perhaps %s, renamed; comparing its messages with what was delivered", b->name, f.name);
+	return succeed(r, b, f.best.id, err) == -1 ? -1 : 1;
+}
+
+/* --- taking over --- */
+
+static int
+load_old(const struct state_msg *m, void *arg)
+{
+	adopt_old(arg, m);
+	return 0;
+}
+
+int
+renumber_load(struct run *r, struct box *b, struct err *err)
+{
+	adopt_free(b->adopt);
+	b->adopt = NULL;
+	if (b->gen.adopt_from == 0)
+		return 0;
+	if (!r->o->dry_run && commit_group(r->commit, err) == -1)
+		return -1;	/* what the window before took over must not be offered again */
+	b->adopt = adopt_begin();
+	return state_unclaimed_each(r->store.state, b->gen.adopt_from, load_old, b->adopt, err);
+}
+
+void
+renumber_row(struct run *r, struct box *b, const struct wire_row *row)
+{
+	struct err e = ERR_INIT;
+	int n = 0;
+
+	if (b->adopt == NULL)
+		return;
+	if (b->gen.id != 0)
+		n = state_msg_find(r->store.state, b->gen.id, row->uid, NULL, &e);
+	if (n == -1)
+		run_fatal(r, &e);
+	else if (n == 0)
+		adopt_row(b->adopt, row->uid, row->date, row->msgid);
+}
+
+struct pairing {
+	struct run *r;
+	struct box *b;
+	unsigned n;
+	struct err *err;
+};
+
+static int
+take_over(uint32_t olduid, uint32_t uid, int64_t date, void *arg)
+{
+	struct pairing *p = arg;
+
+	p->n++;
+	plan_known(p->b->plan, uid);
+	if (p->r->o->dry_run)
+		return 0;
+	return state_adopt(p->r->store.state, p->b->gen.adopt_from, olduid, p->b->gen.id, uid, date, p->err);
+}
+
+int
+renumber_pair(struct run *r, struct box *b, struct err *err)
+{
+	struct pairing p = { r, b, 0, err };
+	struct state *st = r->o->dry_run ? NULL : r->store.state;
+
+	if (b->adopt == NULL)
+		return 0;
+	adopt_ready(b->adopt);
+	if (st != NULL && state_begin(st, err) == -1)
+		return -1;
+	if (adopt_each(b->adopt, take_over, &p) == -1) {
+		if (st != NULL)
+			state_rollback(st);
+		return -1;
+	}
+	log_v(1, "%s: %u messages are known by date and Message-ID", b->name, p.n);
+	return st == NULL || state_commit(st, err) == STATE_OK ? 0 : -1;
+}
+
+bool
+renumber_body(struct run *r, struct box *b, const struct wire_message *m)
+{
+	uint32_t olduid;
+
+	if (b->adopt == NULL || !adopt_by_digest(b->adopt, m->row.uid, m->sha256, m->bytes, &olduid))
+		return false;
+	log_v(2, "%s: message %u was delivered as %u", b->name, m->row.uid, olduid);
+	commit_adopt(r->commit, &b->where, m->row.uid, m->row.date, b->gen.adopt_from, olduid);
+	box_done_uid(r, b, m->row.uid);
+	return true;
+}
+
+int
+renumber_end(struct run *r, struct err *err)
+{
+	struct box *b;
+	size_t i;
+
+	for (i = 0; i < r->nbox; i++) {
+		b = r->box[i];
+		if (b->gen.id == 0 || b->gen.adopt_from == 0 || b->phase != BOX_DONE || b->gen.settled < b->uidnext)
+			continue;
+		if (state_gen_adopt(r->store.state, b->gen.id, 0, err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- a folder made anew that has its UIDVALIDITY again --- */
+
+static int
+last_dated(const struct state_msg *m, void *arg)
+{
+	if (m->date != DATE_NONE && m->date > 0)
+		*(struct state_msg *)arg = *m;
+	return 0;
+}
+
+int
+renumber_anchor(struct run *r, struct box *b, struct err *err)
+{
+	struct state_msg m = { .uid = 0 };
+	uint32_t hi = b->gen.settled - 1, lo = hi > ANCHOR_SPAN ? hi - ANCHOR_SPAN : 1;
+	struct wire_range range;
+	struct task *t;
+
+	if (b->gen.id == 0 || b->anchored || hi == 0)
+		return 0;
+	b->anchored = true;
+	if (state_msg_each(r->store.state, b->gen.id, lo, hi, last_dated, &m, err) == -1)
+		return -1;
+	if (m.uid == 0)
+		return 0;
+	t = task_new(TASK_ANCHOR, b);
+	t->uid = range.lo = range.hi = m.uid;
+	t->date = m.date;
+	task_ranges(t, &range, 1);
+	task_queue(r, t);
+	return 0;
+}
+
+void
+renumber_anchored(struct task *t, const struct wire_row *row)
+{
+	if (row->uid != t->uid || row->date == DATE_NONE || row->date == t->date)
+		return;
+	log_v(1, "%s: message %u has another date than it had: the folder was made anew", t->box->name, row->uid);
+	t->box->renew = true;
+}
+
+int
+renumber_restart(struct run *r, struct box *b, struct err *err)
+{
+	if (commit_group(r->commit, err) == -1)
+		return -1;
+	plan_free(b->plan);
+	b->plan = NULL;
+	b->span = 0;
+	b->good = 0;
+	b->renew = false;
+	b->phase = BOX_WAITS;
+	return succeed(r, b, b->gen.id, err);
+}

@@ -1,0 +1,134 @@
+#!/bin/sh
+# A changed UIDVALIDITY, a folder made anew, renamed: nothing is fetched twice, nothing is missed, twins are kept.
+. "${0%/*}/../lib/sh"
+
+box=box@contoso.example
+echo token-that-will-do >token
+
+fetch() {
+	run msfetch $imap_args -u $box "$@" <token
+}
+
+serve_odd() {
+	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
+	rm -rf md orig
+	exchange_up -d "$T/orig" "$@"
+}
+
+# tell LINE: one more line of the scenario, while it runs.
+tell() {
+	before=$(grep -c '^told: \|[^C]told: ' "$exchange_log")
+	echo "$1" >exchange.tell
+	wait_for "[ \$(grep -c '^told: \\|[^C]told: ' '$exchange_log') -gt $before ]"
+}
+
+bodies() {
+	grep -c ' bytes)' "$exchange_log"
+}
+
+serve_odd -e 'messages 60'
+fetch md
+status_is 0 'sixty messages'
+n=$(bodies)
+tell 'renumber INBOX 99'
+tell 'messages 3'
+fetch md
+status_is 0 'numbered anew'
+stdout_lines 3 'only what is new is delivered'
+is "$(cut -f 3 "$out_file" | sort -u)" 99 'with its new UIDVALIDITY'
+is $(($(bodies) - n)) 3 'and only that is fetched'
+is "$(ls md/new | wc -l)" 63 'all are there once'
+fetch md
+stdout_is '' 'nothing more'
+
+# Twins: the same bytes and the same date, twice.
+printf 'Subject: twin\r\nMessage-ID: <twin@example>\r\n\r\nbody\r\n' >twin
+serve_odd -e 'messages 6' -e "message 2-3 raw $T/twin" -e 'message 2-3 date 1700000000'
+fetch md
+stdout_lines 6 'two of six are twins'
+tell 'renumber INBOX 99'
+fetch md
+status_is 0 'numbered anew'
+stdout_is '' 'nothing is delivered twice'
+is "$(ls md/new | wc -l)" 6 'and the twins are both there'
+tell 'messages 1'
+tell "message 7 raw $T/twin"
+fetch md
+stdout_lines 1 'a third one is new'
+
+# No Message-ID: content decides.
+printf 'Subject: one\r\n\r\nbody\r\n' >one
+printf 'Subject: two\r\n\r\nbody\r\n' >two
+serve_odd -e 'messages 2' -e "message 1 raw $T/one" -e "message 2 raw $T/two"
+fetch md
+tell 'renumber INBOX 99'
+fetch md
+status_is 0 'without Message-ID'
+stdout_is '' 'what is fetched is known by its content'
+fetch md
+status_is 0 'and that is settled'
+
+# The folder is made anew and has its UIDVALIDITY again.
+serve_odd -e 'messages 4'
+fetch md
+tell 'expunge INBOX *'
+tell 'uidnext INBOX 1'
+tell 'bytes 700'
+tell 'messages 3'
+tell 'message 1-3 date 1800000000'
+fetch md
+status_is 0 'made anew, with fewer messages'
+stdout_lines 3 'they are delivered'
+serve_odd -e 'messages 4'
+fetch md
+tell 'expunge INBOX *'
+tell 'uidnext INBOX 1'
+tell 'bytes 700'
+tell 'messages 9'
+tell 'message 1-9 date 1800000000'
+fetch md
+status_is 0 'made anew, with more'
+is "$(ls md/new | wc -l)" 13 'all of them are delivered, also those below what was settled'
+fetch md
+stdout_is '' 'once'
+
+# Renamed.
+for i in 1 2 3 4 5; do printf 'Message-ID: <%s@old>\r\n\r\n%s\r\n' $i $i >old$i; done
+serve_odd -e 'folder Old 77' -e 'messages Old 5' -e "message Old 1 raw $T/old1" -e "message Old 2 raw $T/old2" \
+    -e "message Old 3 raw $T/old3" -e "message Old 4 raw $T/old4" -e "message Old 5 raw $T/old5" -e 'messages 2'
+fetch -F '*' md
+stdout_lines 7 'two folders'
+tell 'rename Old New'
+fetch -F '*' md
+status_is 0 'one is renamed'
+stdout_is '' 'nothing comes again'
+tell 'messages New 1'
+fetch -F '*' md
+is "$(cut -f 2 "$out_file")" New 'what is new comes under the new name'
+
+# --baseline, then numbered anew.
+serve_odd -e 'messages 8'
+fetch --baseline md
+stdout_is '' '--baseline'
+tell 'messages 1'
+fetch md
+stdout_lines 1 'one more'
+tell 'renumber INBOX 99'
+tell 'messages 1'
+fetch md
+status_is 0 'numbered anew after it'
+stdout_lines 1 'what was settled stays so'
+fetch -n md
+stdout_is '' 'and a dry run knows it too'
+
+# Everything must be compared by its content, on connections that break.
+serve_odd -e 'messages 20' -e 'on message #25: close' -e 'on message #31: reset'
+fetch md
+tell 'renumber INBOX 99'
+tell 'message * date 1800000000'
+fetch md
+status_is 0 'other dates, and connections that break meanwhile'
+stdout_is '' 'nothing is delivered twice'
+fetch md
+stdout_is '' 'and all is settled'
+done_testing
