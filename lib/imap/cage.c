@@ -73,7 +73,7 @@ static const struct rule allowed[] = {
 	SYSCALL(shutdown), SYSCALL(getsockopt), SYSCALL(getpeername), SYSCALL(getsockname),
 	SYSCALL(poll), SYSCALL(ppoll), SYSCALL(ppoll_time64), SYSCALL(close),
 	SYSCALL(fstat), SYSCALL(fstat64), SYSCALL(lseek), SYSCALL(_llseek), SYSCALL(ftruncate), SYSCALL(ftruncate64),
-	SYSCALL(brk), SYSCALL(munmap), SYSCALL(mremap), SYSCALL(madvise),
+	SYSCALL(brk), SYSCALL(munmap), SYSCALL(mremap), SYSCALL(madvise), SYSCALL(mlock), SYSCALL(munlock),
 	SYSCALL(futex), SYSCALL(futex_time64), SYSCALL(sched_yield), SYSCALL(rseq), SYSCALL(set_robust_list),
 	SYSCALL(getrandom),
 	SYSCALL(clock_gettime), SYSCALL(clock_gettime64), SYSCALL(clock_getres), SYSCALL(gettimeofday), SYSCALL(time),
