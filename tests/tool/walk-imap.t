@@ -232,6 +232,39 @@ status_is 0 'a fetch that works'
 rm -f box9/.mstools.db*
 fetch box9
 says 78 'a lost state' 'the state .* was lost' 'msfetch --rebuild box9|--rebuild' '--baseline'
+echo 'this is no database' >text.db
+fetch --state "$T/text.db" box10
+says 78 'a state that is none' '--state names another file'
+(
+	flock 9
+	echo >locked
+	exec sleep 1000
+) 9>>box9b.lock &
+locker=$!
+spawned="$spawned $locker"
+wait_for '[ -e locked ]'
+fetch --state box9b box11
+says 75 'a state in use' 'a run from before has not ended'
+kill "$locker"
+finish "$locker"
+MSTOOLS_WORKER=$T/no-msworker
+run msls $imap_args -u box@contoso.example <token
+MSTOOLS_WORKER=$BUILD/libexec/msworker
+says 71 'no worker' 'msworker is not where'
+run msls $imap_args -u box@contoso.example --trace no/such/trace <token
+isnt "$status" 0 'a trace file that cannot be made'
+stderr_like '^hint: .*(directory above|not there)' 'a trace file that cannot be made: why'
+mkdir small
+if unshare -m mount -t tmpfs -o size=256k tmpfs small 2>/dev/null; then
+	exchange 'bytes 100000' 'messages 9'
+	# shellcheck disable=SC2016
+	run unshare -m sh -c 'mount -t tmpfs -o size=256k tmpfs small && exec msfetch "$@"' sh $imap_args \
+	    -u box@contoso.example small/box <token
+	says 74 'a full disk' 'disk or the user.s quota is full'
+else
+	skip 'a full disk' 'nothing can be mounted here'
+fi
+exchange 'messages 3'
 run msls $imap_args -u box@contoso.example </dev/null
 says 78 'no token' 'mstoken failed'
 printf 'a\tb\tc\n' >receipt
