@@ -13,6 +13,8 @@
 #include "entra/claims.h"
 #include "entra/source.h"
 #include "tool/fetch.h"
+#include "tool/rebuild.h"
+#include "tool/verify.h"
 
 static volatile sig_atomic_t stop;
 
@@ -81,7 +83,7 @@ main(int argc, char **argv)
 	catch_signals();
 	if (source_open(&source, &o, &err) == 0) {
 		source_set_stop(source, &stop);
-		(void)fetch_run(&o, source, &stop, &rep, &err);
+		(void)(o.verify ? verify_run : o.rebuild ? rebuild_run : fetch_run)(&o, source, &stop, &rep, &err);
 	}
 	if (err.kind != ERR_NONE && !(stop && err.sys == EINTR))
 		status = report(&o, source, &rep, &err);
