@@ -59,7 +59,7 @@ status_is 0 '-0 and a file of paths'
 is "$(cut -f 6 "$out_file" | sort | uniq -c | tr -s ' ')" ' 4 done' 'all four'
 
 # a long stream without a newline
-for n in 1 2 3 4 5 6 7 8 9 10; do
+for _ in 1 2 3 4 5 6 7 8 9 10; do
 	cat null null >many
 	mv many null
 done
