@@ -126,6 +126,14 @@ while read -r name ordinal; do
 		diag "killed at $name $ordinal"
 		diag_file 'standard error' err
 	fi
+	# What the old state knew of the other mailbox is not lost either.
+	if [ $((k % 2)) -eq 0 ]; then
+		msfetch $imap_args -u other@contoso.example md <token >got 2>err && [ ! -s got ] || {
+			bad=$((bad + 1))
+			diag "killed at $name $ordinal: the other mailbox"
+			diag_file 'standard error' err
+		}
+	fi
 	names md >after
 	cmp -s before after || { bad=$((bad + 1)); diag "killed at $name $ordinal: other files than before"; }
 done <sampled
