@@ -1,150 +1,460 @@
-/*
- * rebuild: --rebuild, the state again from the names of the files.
- *
- * A name has everything but the folder's name and the user's, of which it has
- * the hash: so the server is asked for its folders, and each name is tried.
- * The new state is made beside its place, in one transaction, and put there
- * when it is whole; a crash before leaves a Maildir without its state, and the
- * choice is the same again.
- *
- * What has no file any more is not known to the new state, and is fetched
- * again, unless --baseline says otherwise.
- */
+#include "tool/rebuild.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
 #include "base/file.h"
 #include "base/log.h"
-#include "tool/digest.h"
-#include "tool/run.h"
+#include "base/progress.h"
+#include "base/util.h"
+#include "imap/header.h"
+#include "mail/maildir.h"
+#include "mail/state.h"
+#include "tool/audit.h"
+#include "tool/rebuild_int.h"
 
-/* A generation that files were found of. */
-struct found {
-	const struct box *box;		/* its folder */
-	uint32_t uidvalidity;
-	int64_t	 gen;
-};
+#define TOLD 20		 /* groups of files that fit no folder: so many are named one by one */
+#define TRANSACTION 2000 /* files recorded in one */
+#define CHUNK 65536
 
-struct rebuild {
-	struct run *r;
-	struct err *err;
-	char	(*hash)[17];		/* owned: of each box */
-	struct found *found;		/* owned */
-	size_t	 nfound;
-	uint64_t messages, foreign, doubled;
-};
+/* --- files --- */
 
-static const struct box *
-box_of(const struct rebuild *rb, const char *hash)
+/* The Message-ID is looked for in the first chunk, as far as the header goes. */
+static uint64_t
+msgid_of(const char *buf, size_t n)
 {
-	size_t i;
+	const char *p = buf, *end = buf + n, *nl;
 
-	for (i = 0; i < rb->r->nbox; i++)
-		if (strcmp(rb->hash[i], hash) == 0)
-			return rb->r->box[i];
-	return NULL;
-}
-
-/* First the generations, so that the one that the server has now is the newest of its folder. */
-static int
-note_generation(const char *subdir, const char *path, const struct maildir_name *n, void *arg)
-{
-	struct rebuild *rb = arg;
-	const struct box *b = box_of(rb, n->folder);
-	size_t i;
-
-	(void)path;
-	if (b == NULL) {
-		rb->foreign++;
-		return 0;
+	while (p < end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		p = nl + 1;
+		if (p < end && (*p == '\n' || *p == '\r'))
+			break;
 	}
-	for (i = 0; i < rb->nfound; i++)
-		if (rb->found[i].box == b && rb->found[i].uidvalidity == n->uidvalidity)
-			return 0;
-	rb->found = xreallocarray(rb->found, rb->nfound + 1, sizeof *rb->found);
-	rb->found[rb->nfound++] = (struct found){ .box = b, .uidvalidity = n->uidvalidity };
-	return place_note(rb->r->store.state, rb->r->store.user, b->name,
-	    *subdir == '\0' ? -1 : (unsigned char)b->delimiter, rb->err);
+	return header_msgid(buf, (size_t)(p - buf));
 }
 
 static int
-make_generations(struct rebuild *rb, bool present)
+digest_fd(int fd, EVP_MD_CTX *md, unsigned char sha256[32], uint64_t *bytes, uint64_t *msgid)
 {
-	struct store *s = &rb->r->store;
-	struct state_gen g;
-	struct found *f;
+	char *buf = xmalloc(CHUNK);
+	size_t have = 0;
+	ssize_t n = 1;
+	bool good = EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
 
-	for (f = rb->found; f < rb->found + rb->nfound; f++) {
-		if ((f->uidvalidity == f->box->uidvalidity) != present)
+	*bytes = 0;
+	while (good && n > 0) {
+		while ((n = read(fd, buf + have, CHUNK - have)) > 0 && (have += (size_t)n) < CHUNK)
+			;
+		if (n == -1 && errno == EINTR) {
+			n = 1;
 			continue;
-		if (state_gen_new(s->state, s->user, s->host, f->box->name, f->uidvalidity, &g, rb->err) == -1)
-			return -1;
-		f->gen = g.id;
+		}
+		if (n == -1)
+			break;
+		if (*bytes == 0 && msgid != NULL)
+			*msgid = msgid_of(buf, have);
+		*bytes += have;
+		good = EVP_DigestUpdate(md, buf, have) == 1;
+		have = 0;
 	}
-	return 0;
+	free(buf);
+	if (n == -1)
+		return -1;
+	if (!good || EVP_DigestFinal_ex(md, sha256, NULL) != 1) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return 1;
 }
 
 static int
-restore(const char *subdir, const char *path, const struct maildir_name *n, void *arg)
+digest(const char *path, unsigned char sha256[32], uint64_t *bytes, uint64_t *msgid)
 {
-	struct state_msg m = { .uid = n->uid, .date = n->date == 0 ? DATE_NONE : n->date, .how = HOW_FILE };
-	struct rebuild *rb = arg;
-	const struct box *b = box_of(rb, n->folder);
-	struct found *f;
-	int rc;
+	EVP_MD_CTX *md;
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), rc = -1, saved;
 
-	(void)subdir;
-	if (b == NULL)
-		return 0;
-	for (f = rb->found; f->box != b || f->uidvalidity != n->uidvalidity; f++)
-		;
-	if ((rc = digest_file(path, &m, rb->err)) != 1)
-		return rc;
-	m.bytes = n->bytes;	/* what was delivered: the name goes by it */
-	m.flags = 0;
-	if ((rc = state_msg_restore(rb->r->store.state, f->gen, &m, rb->err)) == -1)
-		return -1;
-	rb->messages += rc == 1;
-	rb->doubled += rc == 0;
-	return 0;
-}
-
-static int
-fill(struct rebuild *rb)
-{
-	struct store *s = &rb->r->store;
-
-	if (state_begin(s->state, rb->err) == -1)
-		return -1;
-	if (maildir_each(s->md, note_generation, rb, rb->err) == -1 || make_generations(rb, false) == -1 ||
-	    make_generations(rb, true) == -1 || maildir_each(s->md, restore, rb, rb->err) == -1) {
-		state_rollback(s->state);
-		return -1;
+	if (fd == -1)
+		return errno == ENOENT ? 0 : -1;
+	errno = EINVAL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		md = EVP_MD_CTX_new();
+		errno = ENOMEM;
+		if (md != NULL)
+			rc = digest_fd(fd, md, sha256, bytes, msgid);
+		EVP_MD_CTX_free(md);
 	}
-	return state_commit(s->state, rb->err) == STATE_OK ? 0 : -1;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return rc;
 }
 
 int
-rebuild_run(struct run *r, struct err *err)
+rebuild_digest(const char *path, unsigned char sha256[32], uint64_t *bytes)
 {
-	struct rebuild rb = { .r = r, .err = err };
-	int rc;
+	return digest(path, sha256, bytes, NULL);
+}
+
+/* --- which files there are --- */
+
+/* Files of one folder and UIDVALIDITY. */
+struct group {
+	char hash[17];
+	uint32_t uidvalidity;
+	bool foreign; /* another host's */
+	uint64_t files;
+	const char *folder; /* foreign; NULL: fits none */
+	bool current;	    /* the UIDVALIDITY that the folder has now */
+	int64_t gen;
+};
+
+struct rebuild {
+	const struct options *o;
+	const volatile sig_atomic_t *stop;
+	struct audit *audit;
+	struct maildir *md;
+	struct state *state; /* the new one */
+	char *path, *fresh;  /* of the state, and of the new one until it is whole; owned */
+	char *user, *host;   /* as names spell them; owned */
+	struct group *group; /* sorted */
+	size_t ngroup;
+	uint64_t files, recorded, twice;
+	unsigned open; /* files recorded in the open transaction */
+	struct err *err;
+};
+
+static int
+group_cmp(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+	int c = strcmp(x->hash, y->hash);
+
+	if (c == 0)
+		c = (x->foreign > y->foreign) - (x->foreign < y->foreign);
+	return c != 0 ? c : (x->uidvalidity > y->uidvalidity) - (x->uidvalidity < y->uidvalidity);
+}
+
+static struct group
+key_of(const struct rebuild *r, const struct maildir_name *n)
+{
+	struct group k = { .uidvalidity = n->uidvalidity, .foreign = strcmp(n->host, r->host) != 0 };
+
+	memcpy(k.hash, n->folder, sizeof k.hash);
+	return k;
+}
+
+static int
+count_file(const char *subdir, const char *path, const struct maildir_name *n, void *arg)
+{
+	struct rebuild *r = arg;
+	struct group k = key_of(r, n), *g;
 	size_t i;
 
-	rb.hash = xcalloc(r->nbox + 1, sizeof *rb.hash);
-	for (i = 0; i < r->nbox; i++)
-		maildir_folder_hash(rb.hash[i], r->store.user, r->box[i]->name);
-	if ((rc = fill(&rb)) == 0)
-		rc = store_replace(&r->store, err);
-	free(rb.hash);
-	free(rb.found);
+	(void)subdir;
+	(void)path;
+	r->files++;
+	g = r->ngroup == 0 ? NULL : bsearch(&k, r->group, r->ngroup, sizeof k, group_cmp);
+	if (g == NULL) {
+		r->group = xreallocarray(r->group, r->ngroup + 1, sizeof k);
+		for (i = r->ngroup; i > 0 && group_cmp(&r->group[i - 1], &k) > 0; i--)
+			r->group[i] = r->group[i - 1];
+		r->group[i] = k;
+		g = &r->group[i];
+		r->ngroup++;
+	}
+	g->files++;
+	return 0;
+}
+
+static void
+match(struct rebuild *r, const struct audit_folder *f)
+{
+	char hash[17];
+	size_t i;
+
+	maildir_folder_hash(hash, r->user, f->name);
+	for (i = 0; i < r->ngroup; i++)
+		if (!r->group[i].foreign && strcmp(r->group[i].hash, hash) == 0) {
+			r->group[i].folder = f->name;
+			r->group[i].current = f->counted && f->uidvalidity == r->group[i].uidvalidity;
+		}
+}
+
+/* What fits no folder is told; nothing that fits at all is an error. */
+static int
+tell_unmatched(struct rebuild *r, struct err *err)
+{
+	uint64_t files = 0;
+	unsigned groups = 0;
+	size_t i;
+
+	for (i = 0; i < r->ngroup; i++) {
+		const struct group *g = &r->group[i];
+
+		if (g->folder != NULL)
+			continue;
+		files += g->files;
+		if (++groups <= TOLD)
+			log_warn("%s: %llu files (folder %s, UIDVALIDITY %u) are left as they are: %s",
+			    maildir_path(r->md), (unsigned long long)g->files, g->hash, g->uidvalidity,
+			    g->foreign
+				? "they come from another host"
+				: "no folder of this mailbox fits; another mailbox's, or the folder is gone");
+	}
+	if (groups > TOLD)
+		log_warn("%s: so are more, %llu files in all", maildir_path(r->md),
+		    (unsigned long long)files);
+	if (r->files == 0)
+		return err_set(err, ERR_CONFIG, STAGE_FILE, maildir_path(r->md),
+		    "--rebuild finds no file of msfetch's in it; if they were consumed, choose --baseline");
+	if (files == r->files)
+		return err_set(err, ERR_CONFIG, STAGE_FILE, maildir_path(r->md),
+		    "none of its files is from a folder of %s at %s", r->user, r->o->host);
+	return 0;
+}
+
+/* --- the new state --- */
+
+/* A generation for each group; the one that the server has now comes last, so that it is the folder's newest. */
+static int
+make_generations(struct rebuild *r, struct err *err)
+{
+	struct state_gen gen, before;
+	size_t i;
+	int pass, n;
+
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < r->ngroup; i++) {
+			struct group *g = &r->group[i];
+
+			if (g->folder == NULL || g->current != (pass == 1))
+				continue;
+			n = state_gen_find(r->state, r->user, r->o->host, g->folder, &before, err);
+			if (n == -1 ||
+			    state_gen_new(r->state, r->user, r->o->host, g->folder, g->uidvalidity, &gen,
+				err) == -1)
+				return -1;
+			if (n == 1 && state_gen_adopt(r->state, gen.id, before.id, err) == -1)
+				return -1;
+			g->gen = gen.id;
+		}
+	return 0;
+}
+
+static int
+commit(struct rebuild *r, bool more)
+{
+	if (state_commit(r->state, r->err) != STATE_OK)
+		return -1;
+	r->open = 0;
+	return more ? state_begin(r->state, r->err) : 0;
+}
+
+static int
+record_file(const char *subdir, const char *path, const struct maildir_name *n, void *arg)
+{
+	struct rebuild *r = arg;
+	struct group k = key_of(r, n), *g = bsearch(&k, r->group, r->ngroup, sizeof k, group_cmp);
+	struct state_msg m = { .uid = n->uid,
+		.date = n->date,
+		.bytes = n->bytes,
+		.flags = n->flags,
+		.how = HOW_FILE };
+	uint64_t bytes;
+	int rc;
+
+	(void)subdir;
+	if (*r->stop)
+		return err_sys(r->err, ERR_AGAIN, STAGE_NONE, EINTR, NULL, "told to stop");
+	if (g == NULL || g->folder == NULL)
+		return 0;
+	rc = digest(path, m.sha256, &bytes, &m.msgid);
+	if (rc == -1)
+		return err_sys(r->err, err_kind_of_errno(errno), STAGE_FILE, errno, path, "cannot read it");
+	/* Moved from new to cur by a reader since the directory was listed: it is there, and may be met again. */
+	if (rc == 0)
+		memset(m.sha256, 0, sizeof m.sha256);
+	else if (bytes != n->bytes)
+		log_warn("%s: it has %llu bytes, and was delivered with %llu", path,
+		    (unsigned long long)bytes, (unsigned long long)n->bytes);
+	rc = state_msg_restore(r->state, g->gen, &m, r->err);
 	if (rc == -1)
 		return -1;
-	log_v(1, "%llu messages are known again", (unsigned long long)rb.messages);
-	if (rb.foreign > 0)
-		log_warn("%s: %llu files belong to another mailbox, or to folders that the server does not have; "
-		    "they are left out", maildir_path(r->store.md), (unsigned long long)rb.foreign);
+	r->recorded += rc == 1;
+	r->twice += rc == 0;
+	progress_add(1, n->bytes);
+	return ++r->open >= TRANSACTION ? commit(r, true) : 0;
+}
+
+static int
+fill(struct rebuild *r, struct err *err)
+{
+	struct state *old = NULL;
+	struct err e = ERR_INIT;
+	char *path;
+	int rc;
+
+	r->err = err;
+	if (state_begin(r->state, err) == -1)
+		return -1;
+	path = xasprintf("%s%s", r->path, access(r->path, F_OK) == 0 ? "" : ".old");
+	if (state_open(&old, path, STATE_READONLY, &e) == -1)
+		log_warn("%s: the old state is not looked at: %s", path, e.text);
+	free(path);
+	rc = old == NULL ? 0 : rebuild_carry(old, r->state, r->md, r->user, r->o->host, err);
+	state_close(old);
+	if (rc == -1 || make_generations(r, err) == -1 || maildir_each(r->md, record_file, r, err) == -1 ||
+	    commit(r, false) == -1) {
+		state_rollback(r->state);
+		return -1;
+	}
 	return 0;
+}
+
+/* --- putting it in its place --- */
+
+static void
+unlink_all(const char *path, bool log_only)
+{
+	static const char *const suffix[] = { "-wal", "-journal", "-shm", "" };
+	char *p;
+	size_t i;
+
+	for (i = 0; i < sizeof suffix / sizeof suffix[0] - log_only; i++) {
+		p = xasprintf("%s%s", path, suffix[i]);
+		(void)unlink(p);
+		free(p);
+	}
+}
+
+static int
+sync_dir_of(const char *path, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *dir = slash == NULL ? xstrdup(".")
+	    : slash == path	  ? xstrdup("/")
+				  : xstrndup(path, (size_t)(slash - path));
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = fd == -1 ? -1 : dir_sync(fd);
+
+	if (rc == -1)
+		err_sys(err, ERR_IO, STAGE_FILE, errno, dir, "cannot make the directory durable");
+	if (fd != -1)
+		close(fd);
+	free(dir);
+	return rc;
+}
+
+/* The id before anything else: from here on a run without --rebuild is refused until the new state has its name. */
+static int
+swap(struct rebuild *r, struct err *err)
+{
+	char id[33];
+
+	snprintf(id, sizeof id, "%s", state_id(r->state));
+	state_close(r->state);
+	r->state = NULL;
+	if (maildir_id_write(r->md, id, err) == -1)
+		return -1;
+	/* Without one, STATE.old is that of a rebuild that was killed here, and worth keeping. */
+	if (access(r->path, F_OK) == 0 && state_retire(r->path, err) == -1)
+		return -1;
+	/* A run killed while it put the old one aside may have left its -wal, which is not this one's. */
+	unlink_all(r->path, true);
+	if (sync_dir_of(r->path, err) == -1)
+		return -1;
+	if (rename(r->fresh, r->path) == -1)
+		return err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, r->path,
+		    "cannot put the new state in place");
+	return sync_dir_of(r->path, err);
+}
+
+static int
+prepare(struct rebuild *r, int *lock, struct err *err)
+{
+	char *name;
+
+	if (access(r->o->maildir, F_OK) == -1)
+		return err_sys(err, ERR_NOENT, STAGE_FILE, errno, r->o->maildir, "no such Maildir");
+	if (maildir_open(&r->md, r->o->maildir, 0, err) == -1 ||
+	    maildir_lock(r->md, r->o->lock_wait, NULL, err) == -1)
+		return -1;
+	r->path =
+	    r->o->state != NULL ? xstrdup(r->o->state) : xasprintf("%s/.mstools.db", maildir_path(r->md));
+	r->fresh = xasprintf("%s.new", r->path);
+	if (r->o->state == NULL)
+		return 0;
+	name = xasprintf("%s.lock", r->path);
+	*lock = file_lock(AT_FDCWD, name, r->o->lock_wait > 86400 ? 86400000 : (int)(r->o->lock_wait * 1000),
+	    err);
+	if (*lock == -2)
+		err_set(err, ERR_AGAIN, STAGE_FILE, name, "another run uses this state");
+	free(name);
+	return *lock < 0 ? -1 : 0;
+}
+
+static int
+work(struct rebuild *r, struct err *err)
+{
+	size_t i;
+	int rc;
+
+	if (maildir_each(r->md, count_file, r, err) == -1 ||
+	    (r->files > 0 && audit_look(r->audit, err) == -1))
+		return -1;
+	for (i = 0; i < r->audit->nfolder; i++)
+		match(r, &r->audit->folder[i]);
+	if (tell_unmatched(r, err) == -1)
+		return -1;
+	progress_total(r->files, 0);
+	unlink_all(r->fresh, false);
+	if (state_open(&r->state, r->fresh, STATE_CREATE, err) == -1)
+		return -1;
+	rc = fill(r, err);
+	if (rc == 0)
+		rc = swap(r, err);
+	state_close(r->state);
+	if (rc == -1 && r->state != NULL)
+		unlink_all(r->fresh, false);
+	return rc;
+}
+
+int
+rebuild_run(const struct options *o, struct source *source, const volatile sig_atomic_t *stop,
+    struct fetch_report *report, struct err *err)
+{
+	struct rebuild r = { .o = o, .stop = stop };
+	int lock = -1, rc;
+
+	memset(report, 0, sizeof *report);
+	progress_init(!o->quiet && !o->no_progress);
+	r.audit = audit_new(o, source, stop);
+	rebuild_names(&r.user, &r.host, o);
+	rc = prepare(&r, &lock, err);
+	if (rc == 0)
+		rc = work(&r, err);
+	progress_end();
+	if (rc == 0)
+		log_v(1, "%s: %llu files recorded, %llu of them twice, %llu left aside", r.path,
+		    (unsigned long long)(r.recorded + r.twice), (unsigned long long)r.twice,
+		    (unsigned long long)(r.files - r.recorded - r.twice));
+	audit_free(r.audit);
+	free(r.group);
+	if (lock >= 0)
+		close(lock);
+	if (r.md != NULL)
+		maildir_close(r.md);
+	free(r.path);
+	free(r.fresh);
+	free(r.user);
+	free(r.host);
+	return rc;
 }
