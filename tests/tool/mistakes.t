@@ -98,6 +98,12 @@ stdout_like "Get-EXOMailbox -Identity 'box@contoso.example'" 'mailbox misspelt: 
 check 77 'mailbox without a domain' 'box is no mailbox address' 'set user to NAME@DOMAIN' $secret -u box
 stdout_like '\[ ok \] login|\[ ok \] connection' 'what held is said to hold'
 
+# What is near its end is a warning.
+(umask 077; openssl req -x509 -newkey rsa:2048 -nodes -days 10 -subj /CN=x -keyout soon.key -out soon.pem 2>/dev/null)
+run mscheck --authority "$endpoint_url" --ca-file "$STAND_CA" --tenant contoso.example --client-id $app --cert soon.pem --key soon.key
+status_is 0 'a certificate near its end'
+stdout_like '^\[warn\] credential .*soon.pem.*expires in (9|10) days' 'is a warning'
+
 # The company's proxy: breaks up TLS, or refuses the port.
 "$root/tests/stand/pki" bad "$STAND_PKI"
 chain '' 'certificate bad/other-ca'
