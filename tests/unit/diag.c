@@ -72,7 +72,6 @@ walk_row(const struct diag_section *s, const struct diag_row *r)
 	struct err err = ERR_INIT;
 	const struct diag_cause *c;
 	bool last = false, texts = true, found = true;
-	int open = 0;
 
 	for (int i = 0; i < DIAG_CAUSES; i++) {
 		c = &r->cause[i];
@@ -82,7 +81,6 @@ walk_row(const struct diag_section *s, const struct diag_row *r)
 		}
 		texts = texts && !last && text_ok(c->cause) && text_ok(c->cure) &&
 		    (c->tell == NULL || text_ok(c->tell));
-		open += c->cond == COND_NONE;
 	}
 	ok(texts && r->cause[0].cause != NULL, "%s: texts are whole", name);
 	for (int st = STAGE_NONE; st < STAGES; st++) {
