@@ -30,7 +30,8 @@ static int t_run, t_bad;
 static char t_dir[4096];
 static pid_t t_dir_owner;
 
-static bool t_result(bool, const char *, int, const char *, va_list) T_UNUSED;
+static bool t_result(bool, const char *, int, const char *, va_list) T_UNUSED
+    __attribute__((format(printf, 4, 0)));
 static bool t_ok(bool, const char *, int, const char *, ...) __attribute__((format(printf, 4, 5))) T_UNUSED;
 static bool t_is_str(const char *, const char *, const char *, int, const char *, ...)
     __attribute__((format(printf, 5, 6))) T_UNUSED;
