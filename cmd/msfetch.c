@@ -41,8 +41,7 @@ catch_signals(void)
 }
 
 static int
-report(const struct options *o, struct source *source, const struct fetch_report *rep,
-    const struct err *err)
+report(const struct options *o, struct source *source, const struct fetch_report *rep, const struct err *err)
 {
 	struct diag_context dc = DIAG_CONTEXT_INIT;
 	const struct secret *token;
@@ -83,7 +82,12 @@ main(int argc, char **argv)
 	catch_signals();
 	if (source_open(&source, &o, &err) == 0) {
 		source_set_stop(source, &stop);
-		(void)(o.verify ? verify_run : o.rebuild ? rebuild_run : fetch_run)(&o, source, &stop, &rep, &err);
+		if (o.verify)
+			(void)verify_run(&o, source, &stop, &rep, &err);
+		else if (o.rebuild)
+			(void)rebuild_run(&o, source, &stop, &rep, &err);
+		else
+			(void)fetch_run(&o, source, &stop, &rep, &err);
 	}
 	if (err.kind != ERR_NONE && !(stop && err.sys == EINTR))
 		status = report(&o, source, &rep, &err);

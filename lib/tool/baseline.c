@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "tool/run.h"
 
-#define REPEATED 2	/* so many rows for each UID of a window are listened to, and no more */
+#define REPEATED 2 /* so many rows for each UID of a window are listened to, and no more */
 
 int
 baseline_plan(struct run *r, struct box *b, struct err *err)
@@ -29,8 +29,7 @@ baseline_plan(struct run *r, struct box *b, struct err *err)
 void
 baseline_row(struct box *b, const struct wire_row *row)
 {
-	if (row->uid < b->gen.settled || row->uid >= b->window ||
-	    b->nrow >= (size_t)REPEATED * RUN_WINDOW)
+	if (row->uid < b->gen.settled || row->uid >= b->window || b->nrow >= (size_t)REPEATED * RUN_WINDOW)
 		return;
 	if (b->nrow == b->caprow) {
 		b->caprow = b->caprow ? 2 * b->caprow : 256;

@@ -8,7 +8,7 @@
 #include "mail/adopt.h"
 #include "tool/run.h"
 
-#define SPAN_MIN 2048	/* UIDs in the first window when only a few messages are wanted */
+#define SPAN_MIN 2048 /* UIDs in the first window when only a few messages are wanted */
 
 struct box *
 box_new(const struct wire_folder *f)
@@ -53,8 +53,8 @@ window_end(const struct run *r, struct box *b)
 	uint64_t end;
 
 	if (b->span == 0)
-		b->span = r->o->max != 0 && r->o->max < RUN_WINDOW / 8 ?
-		    SPAN_MIN + 4 * (uint32_t)r->o->max : RUN_WINDOW;
+		b->span = r->o->max != 0 && r->o->max < RUN_WINDOW / 8 ? SPAN_MIN + 4 * (uint32_t)r->o->max
+								       : RUN_WINDOW;
 	end = (uint64_t)b->gen.settled + b->span;
 	return end < b->uidnext ? (uint32_t)end : b->uidnext;
 }
@@ -62,10 +62,13 @@ window_end(const struct run *r, struct box *b)
 static struct plan *
 new_plan(const struct run *r, const struct box *b)
 {
-	struct plan_params p = { .settled = b->gen.settled, .uidnext = b->window,
-	    .since = r->o->has_since ? r->o->since : INT64_MIN,
-	    .before = r->o->has_before ? r->o->before : INT64_MAX,
-	    .max_size = r->o->max_size, .max = r->max_left, .max_bytes = r->bytes_left };
+	struct plan_params p = { .settled = b->gen.settled,
+		.uidnext = b->window,
+		.since = r->o->has_since ? r->o->since : INT64_MIN,
+		.before = r->o->has_before ? r->o->before : INT64_MAX,
+		.max_size = r->o->max_size,
+		.max = r->max_left,
+		.max_bytes = r->bytes_left };
 
 	return plan_new(&p);
 }
@@ -80,8 +83,8 @@ load_skip(const struct state_skip *s, void *arg)
 struct load_poison {
 	struct plan *plan;
 	struct state *state;
-	int64_t	 gen, now;
-	bool	 purge;
+	int64_t gen, now;
+	bool purge;
 	struct err *err;
 };
 
@@ -112,8 +115,12 @@ static int
 load(struct run *r, struct box *b, struct err *err)
 {
 	struct state *st = r->store.state;
-	struct load_poison l = { .plan = b->plan, .state = st, .gen = b->gen.id, .now = time(NULL),
-	    .purge = !r->o->dry_run, .err = err };
+	struct load_poison l = { .plan = b->plan,
+		.state = st,
+		.gen = b->gen.id,
+		.now = time(NULL),
+		.purge = !r->o->dry_run,
+		.err = err };
 	const struct wire_range *range;
 	size_t n, i;
 
@@ -124,8 +131,7 @@ load(struct run *r, struct box *b, struct err *err)
 		return -1;
 	n = plan_look(b->plan, &range);
 	for (i = 0; i < n; i++)
-		if (state_msg_each(st, b->gen.id, range[i].lo, range[i].hi, load_known, b->plan,
-		    err) == -1)
+		if (state_msg_each(st, b->gen.id, range[i].lo, range[i].hi, load_known, b->plan, err) == -1)
 			return -1;
 	return 0;
 }
@@ -169,7 +175,7 @@ box_listed(const struct box *b)
 
 struct put_skip {
 	struct state *state;
-	int64_t	 gen;
+	int64_t gen;
 	struct err *err;
 };
 
@@ -194,8 +200,7 @@ record_skips(struct run *r, struct box *b, struct err *err)
 		return -1;
 	if (state_begin(p.state, err) == -1)
 		return -1;
-	if (state_skip_clear(p.state, p.gen, LIMITS, err) == -1 ||
-	    plan_skips(b->plan, put_skip, &p) == -1) {
+	if (state_skip_clear(p.state, p.gen, LIMITS, err) == -1 || plan_skips(b->plan, put_skip, &p) == -1) {
 		state_rollback(p.state);
 		return -1;
 	}
@@ -274,7 +279,7 @@ box_window_end(struct run *r, struct box *b, struct err *err)
 	}
 	plan_total(b->plan, &messages, &bytes);
 	if (messages < b->span / 16 && b->span <= UINT32_MAX / 8)
-		b->span *= 4;	/* sparse UIDs */
+		b->span *= 4; /* sparse UIDs */
 	plan_free(b->plan);
 	b->plan = NULL;
 	b->phase = last ? BOX_DONE : BOX_WAITS;

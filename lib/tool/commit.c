@@ -14,40 +14,40 @@
 #include "tool/recover.h"
 
 struct item {
-	const struct commit_box *box;	/* foreign */
+	const struct commit_box *box; /* foreign */
 	struct state_msg m;
-	int	 fd;			/* owned; -1: no file */
-	int64_t	 oldgen;		/* adopted: from there; else 0 */
+	int fd;		/* owned; -1: no file */
+	int64_t oldgen; /* adopted: from there; else 0 */
 	uint32_t olduid;
 };
 
 struct settle {
-	int64_t	 gen;
+	int64_t gen;
 	uint32_t settled, uidnext;
 };
 
 /* What gathers until it is committed. */
 struct group {
 	struct item *item;
-	size_t	 n, cap;
+	size_t n, cap;
 	struct settle *settle;
-	size_t	 nsettle, settle_cap;
+	size_t nsettle, settle_cap;
 	uint64_t bytes;
-	int64_t	 since_ms;
+	int64_t since_ms;
 };
 
 struct commit {
-	struct state	*state;		/* foreign, as the next two */
-	struct maildir	*md;		/* or NULL */
-	struct ledger	*out;
-	struct group	 g;
-	bool	 trusts;		/* syncfs */
-	bool	 placed;		/* the last group is placed, and the state does not know yet */
-	bool	 mute;			/* receipts cannot be written: they stay owed */
-	bool	 recorded;		/* the group in hand is the state's: its files are not ours to remove */
-	bool	 broken;
-	void	(*on_free)(uint32_t, void *);
-	void	*arg;
+	struct state *state; /* foreign, as the next two */
+	struct maildir *md;  /* or NULL */
+	struct ledger *out;
+	struct group g;
+	bool trusts;   /* syncfs */
+	bool placed;   /* the last group is placed, and the state does not know yet */
+	bool mute;     /* receipts cannot be written: they stay owed */
+	bool recorded; /* the group in hand is the state's: its files are not ours to remove */
+	bool broken;
+	void (*on_free)(uint32_t, void *);
+	void *arg;
 };
 
 struct commit *
@@ -131,8 +131,11 @@ void
 commit_adopt(struct commit *c, const struct commit_box *box, uint32_t uid, int64_t date, int64_t oldgen,
     uint32_t olduid)
 {
-	*new_item(&c->g) = (struct item){ .box = box, .m = { .uid = uid, .date = date, .how = HOW_ADOPTED },
-	    .fd = -1, .oldgen = oldgen, .olduid = olduid };
+	*new_item(&c->g) = (struct item){ .box = box,
+		.m = { .uid = uid, .date = date, .how = HOW_ADOPTED },
+		.fd = -1,
+		.oldgen = oldgen,
+		.olduid = olduid };
 }
 
 void
@@ -194,7 +197,8 @@ static int
 record_item(struct commit *c, const struct item *it, struct err *err)
 {
 	if (it->oldgen != 0)
-		return state_adopt(c->state, it->oldgen, it->olduid, it->box->gen, it->m.uid, it->m.date, err);
+		return state_adopt(c->state, it->oldgen, it->olduid, it->box->gen, it->m.uid, it->m.date,
+		    err);
 	return state_msg_add(c->state, it->box->gen, &it->m, err);
 }
 
@@ -212,8 +216,8 @@ record_rows(struct commit *c, struct err *err)
 		if (record_item(c, &g->item[i], err) == -1)
 			return -1;
 	for (i = 0; i < g->nsettle; i++)
-		if (state_settle(c->state, g->settle[i].gen, g->settle[i].settled,
-		    g->settle[i].uidnext, err) == -1)
+		if (state_settle(c->state, g->settle[i].gen, g->settle[i].settled, g->settle[i].uidnext,
+			err) == -1)
 			return -1;
 	return 0;
 }
@@ -326,7 +330,7 @@ commit_finish(struct commit *c, struct err *err)
 	int rc;
 
 	if (c->broken)
-		return 0;	/* it has been told */
+		return 0; /* it has been told */
 	rc = commit_group(c, err);
 	if (c->broken || !c->placed)
 		return rc;

@@ -52,24 +52,24 @@
 #include "mail/state.h"
 #include "tool/ledger.h"
 
-#define COMMIT_MESSAGES	256
-#define COMMIT_BYTES	(16U << 20)
-#define COMMIT_MS	500
+#define COMMIT_MESSAGES 256
+#define COMMIT_BYTES (16U << 20)
+#define COMMIT_MS 500
 
 struct commit;
 
 /* Where the messages of one folder generation go.  Foreign, must live until commit_free. */
 struct commit_box {
-	const char *user, *host, *folder;	/* user lower case, folder UTF-8 */
+	const char *user, *host, *folder; /* user lower case, folder UTF-8 */
 	uint32_t uidvalidity;
-	int64_t	 gen;
-	const char *subdir;			/* "" or ".A.B" */
+	int64_t gen;
+	const char *subdir; /* "" or ".A.B" */
 };
 
 /* All foreign.  md may be NULL (--pipe without MAILDIR): then only HOW_PIPE messages may be added. */
 struct commit *commit_new(struct state *, struct maildir *md, struct ledger *);
 /* Closes descriptors and frees; what is in hand and not committed is dropped, its staged files removed. */
-void	commit_free(struct commit *);
+void commit_free(struct commit *);
 
 /*
  * Before anything else in a run: places or settles every pending row, of
@@ -78,33 +78,33 @@ void	commit_free(struct commit *);
  * Maildir because the whole stage is missing is put among the retries.
  * 0, or -1.
  */
-int	commit_recover(struct commit *, const char *user, const char *host, struct err *);
+int commit_recover(struct commit *, const char *user, const char *host, struct err *);
 
 /*
  * A message whose body is whole in m->slot.  fd is the parent's descriptor of
  * it (owned from now on); -1 for HOW_PIPE.  mtime has not been set yet.
  */
-int	commit_add(struct commit *, const struct commit_box *, const struct state_msg *m, int fd, struct err *);
+int commit_add(struct commit *, const struct commit_box *, const struct state_msg *m, int fd, struct err *);
 /*
  * uid of box is the message that was delivered as olduid of oldgen: no file, no
  * receipt; the old row is used up with the group in hand.
  */
-void	commit_adopt(struct commit *, const struct commit_box *, uint32_t uid, int64_t date, int64_t oldgen,
-	    uint32_t olduid);
+void commit_adopt(struct commit *, const struct commit_box *, uint32_t uid, int64_t date, int64_t oldgen,
+    uint32_t olduid);
 /* What the generation's settled and UIDNEXT are once the group in hand is committed. */
-void	commit_settle(struct commit *, int64_t gen, uint32_t settled, uint32_t uidnext);
+void commit_settle(struct commit *, int64_t gen, uint32_t settled, uint32_t uidnext);
 /* Milliseconds until the group in hand should be committed: 0 now, -1 nothing in hand. */
-int	commit_due(const struct commit *);
+int commit_due(const struct commit *);
 /* Commits what is in hand, steps 1 to 5.  0; -1: nothing more may be added, only commit_free. */
-int	commit_group(struct commit *, struct err *);
+int commit_group(struct commit *, struct err *);
 /*
  * commit_group, and the transaction that closes a run that fetched.  After a
  * commit_group that failed in steps 1 to 4 it does nothing; after one that
  * failed in step 5, what has come since is committed, its receipts stay owed.
  */
-int	commit_finish(struct commit *, struct err *);
+int commit_finish(struct commit *, struct err *);
 
 /* Called with the slot number of each file that has left the stage. */
-void	commit_on_free(struct commit *, void (*cb)(uint32_t slot, void *), void *);
+void commit_on_free(struct commit *, void (*cb)(uint32_t slot, void *), void *);
 
 #endif

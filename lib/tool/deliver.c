@@ -10,10 +10,10 @@
 #include "base/progress.h"
 #include "tool/run.h"
 
-#define STUCK	2	/* connections that broke at the same message before it is suspected */
+#define STUCK 2 /* connections that broke at the same message before it is suspected */
 
-#define WHY_EMPTY	"the server says OK and does not send it"
-#define WHY_SUBSTITUTE	"the server cannot render it and sends a notice in its place"
+#define WHY_EMPTY "the server says OK and does not send it"
+#define WHY_SUBSTITUTE "the server cannot render it and sends a notice in its place"
 
 /* The worker says what cannot be: it is not to be trusted any longer. */
 static void
@@ -26,8 +26,11 @@ distrust(struct run *r, int lane, const char *what)
 static struct state_msg
 row_of(const struct run *r, const struct wire_message *m)
 {
-	struct state_msg row = { .uid = m->row.uid, .date = m->row.date, .bytes = m->bytes,
-	    .msgid = m->row.msgid, .slot = m->slot };
+	struct state_msg row = { .uid = m->row.uid,
+		.date = m->row.date,
+		.bytes = m->bytes,
+		.msgid = m->row.msgid,
+		.slot = m->slot };
 
 	memcpy(row.sha256, m->sha256, sizeof row.sha256);
 	row.flags = r->o->keep_flags ? m->row.flags & PLACE_FLAGS : 0;
@@ -105,9 +108,9 @@ message(struct run *r, int lane, const struct wire_message *m)
 	} else if (t != NULL && (m->flags & WM_SUBSTITUTE)) {
 		slots_discard(r->slots, m->slot, fd);
 		snprintf(t->why, sizeof t->why, "%s", WHY_SUBSTITUTE);
-	} else if (t == NULL || t->box == NULL || t->box->plan == NULL ||
-	    t->box->phase != BOX_FETCHES || !plan_came(t->box->plan, m->row.uid)) {
-		slots_discard(r->slots, m->slot, fd);	/* not asked for, or known */
+	} else if (t == NULL || t->box == NULL || t->box->plan == NULL || t->box->phase != BOX_FETCHES ||
+	    !plan_came(t->box->plan, m->row.uid)) {
+		slots_discard(r->slots, m->slot, fd); /* not asked for, or known */
 	} else {
 		arrived(r, t, m, fd);
 	}
@@ -130,7 +133,7 @@ rows(struct run *r, int lane, const struct wire_rows *w)
 	for (i = 0; i < w->n && t->kind == TASK_ANCHOR; i++)
 		renumber_anchored(t, &w->row[i]);
 	if (t->kind != TASK_CHECK || t->nanswered + w->n > 2 * (size_t)t->count + 64)
-		return;		/* a server that repeats itself gets no memory for it */
+		return; /* a server that repeats itself gets no memory for it */
 	t->answered = xreallocarray(t->answered, t->nanswered + w->n, sizeof *t->answered);
 	for (i = 0; i < w->n; i++)
 		t->answered[t->nanswered++] = w->row[i].uid;
@@ -219,7 +222,8 @@ folder_changed(struct run *r, struct task *t, const struct wire_done *d)
 	struct err e = ERR_INIT;
 
 	if (d->result == DONE_GONE) {
-		log_warn("%s: the folder has gone while its messages were fetched: %s", t->box->name, d->text);
+		log_warn("%s: the folder has gone while its messages were fetched: %s", t->box->name,
+		    d->text);
 	} else if (d->result == DONE_STALE) {
 		err_set(&e, ERR_AGAIN, STAGE_FOLDER, t->box->name,
 		    "UIDVALIDITY changed from %u to %u during the run", t->box->uidvalidity, d->uidvalidity);
@@ -271,8 +275,8 @@ box_answer(struct run *r, struct task *t, const struct wire_done *d)
 	case TASK_LOOK:
 		break;
 	}
-	if (t->kind == TASK_LIST && t->box->phase == BOX_LISTS && t->box->tasks == 1 &&
-	    box_listed(t->box) && box_ready(r, t->box, &e) == -1)
+	if (t->kind == TASK_LIST && t->box->phase == BOX_LISTS && t->box->tasks == 1 && box_listed(t->box) &&
+	    box_ready(r, t->box, &e) == -1)
 		run_fatal(r, &e);
 }
 
@@ -348,8 +352,7 @@ lost_task(struct run *r, struct task *t, bool blamed, const char *why)
 	case TASK_LOOK:
 		break;
 	case TASK_BATCH:
-		if (blamed && (t->alone || t->retry) &&
-		    plan_missing(t->box->plan, t->batch, &uids) > 0)
+		if (blamed && (t->alone || t->retry) && plan_missing(t->box->plan, t->batch, &uids) > 0)
 			poison_failed(r, t, why);
 		else
 			plan_back(t->box->plan, t->batch, blamed);

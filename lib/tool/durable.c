@@ -12,8 +12,8 @@
 #include "base/file.h"
 
 /* linux/magic.h has neither of these two. */
-#define MAGIC_XFS	0x58465342
-#define MAGIC_F2FS	0xf2f52010
+#define MAGIC_XFS 0x58465342
+#define MAGIC_F2FS 0xf2f52010
 
 static bool
 kernel_reports(void)
@@ -57,7 +57,7 @@ durable_files(const int *fds, size_t n, int dirfd, bool trusts, struct err *err)
 
 	if (trusts && n > DURABLE_FEW)
 		return syncfs(dirfd) == -1 ? failed("syncfs", err) : 0;
-	for (i = 0; i < n && n > 1; i++)	/* a hint: errors show below */
+	for (i = 0; i < n && n > 1; i++) /* a hint: errors show below */
 		(void)sync_file_range(fds[i], 0, 0, SYNC_FILE_RANGE_WRITE);
 	for (i = 0; i < n; i++)
 		if (fdatasync(fds[i]) == -1)

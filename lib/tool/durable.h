@@ -16,16 +16,16 @@
 
 #include "base/err.h"
 
-#define DURABLE_FEW	8	/* up to so many files are synced one by one anyway */
+#define DURABLE_FEW 8 /* up to so many files are synced one by one anyway */
 
 /* Does syncfs on the file system of fd tell the truth? */
-bool	durable_trusts(int fd);
+bool durable_trusts(int fd);
 
 /*
  * Makes n open files and their directory durable.  dirfd must have been open
  * before the first write to any of them.  0; -1 with err set: then nothing is
  * known of any of them, and trying again proves nothing.
  */
-int	durable_files(const int *fds, size_t n, int dirfd, bool trusts, struct err *);
+int durable_files(const int *fds, size_t n, int dirfd, bool trusts, struct err *);
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/progress.h"
 #include "tool/run.h"
 
-#define SERIAL_SECS	(7 * 86400)	/* so long a server is remembered that cannot take two commands at once */
+#define SERIAL_SECS (7 * 86400) /* so long a server is remembered that cannot take two commands at once */
 
 void
 run_error(struct run *r, const struct err *e)
@@ -136,8 +136,9 @@ tell(struct run *r, struct err *err)
 			json_add(&line, r->store.user);
 			str_adds(&line, ",\"folder\":");
 			json_add(&line, b->name);
-			str_addf(&line, ",\"uidvalidity\":%u,\"messages\":%llu,\"bytes\":%llu}\n", b->uidvalidity,
-			    (unsigned long long)b->new_messages, (unsigned long long)b->new_bytes);
+			str_addf(&line, ",\"uidvalidity\":%u,\"messages\":%llu,\"bytes\":%llu}\n",
+			    b->uidvalidity, (unsigned long long)b->new_messages,
+			    (unsigned long long)b->new_bytes);
 		} else {
 			tsv_add(&line, r->store.user);
 			str_addc(&line, '\t');
@@ -265,8 +266,12 @@ int
 fetch_run(const struct options *o, struct source *source, const volatile sig_atomic_t *stop,
     struct fetch_report *report, struct err *err)
 {
-	struct run r = { .o = o, .source = source, .stop = stop, .report = report, .err = err,
-	    .store = STORE_INIT };
+	struct run r = { .o = o,
+		.source = source,
+		.stop = stop,
+		.report = report,
+		.err = err,
+		.store = STORE_INIT };
 	struct err e = ERR_INIT;
 
 	memset(report, 0, sizeof *report);

@@ -22,9 +22,9 @@
 
 /* What a run has to tell beside its error. */
 struct fetch_report {
-	uint64_t messages, bytes;	/* delivered */
-	bool	 silent;		/* --grace: a passing trouble that need not be told yet */
-	char	 folder[1024];		/* the folder that the error is about, or "" */
+	uint64_t messages, bytes; /* delivered */
+	bool silent;		  /* --grace: a passing trouble that need not be told yet */
+	char folder[1024];	  /* the folder that the error is about, or "" */
 };
 
 /*
@@ -34,7 +34,7 @@ struct fetch_report {
  * 0, or -1 with the weightiest of the run's errors in err (the others have
  * been logged).
  */
-int	fetch_run(const struct options *, struct source *, const volatile sig_atomic_t *stop,
-	    struct fetch_report *, struct err *);
+int fetch_run(const struct options *, struct source *, const volatile sig_atomic_t *stop,
+    struct fetch_report *, struct err *);
 
 #endif

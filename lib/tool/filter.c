@@ -14,13 +14,13 @@
 #include "tool/pipe.h"
 #include "tool/run.h"
 
-#define REJECTED_MAX 5	/* in a row */
+#define REJECTED_MAX 5 /* in a row */
 
 struct held {
 	struct held *next;
 	struct box *box;
 	uint32_t uid;
-	char	 why[160];
+	char why[160];
 };
 
 static void
@@ -34,7 +34,7 @@ hold(struct run *r, struct box *b, uint32_t uid, const char *why)
 	h->next = r->held;
 	r->held = h;
 	r->nheld++;
-	b->trials++;	/* the folder's window stays open for it */
+	b->trials++; /* the folder's window stays open for it */
 }
 
 static struct held *
@@ -91,8 +91,7 @@ broken(struct run *r, struct task *t, uint32_t uid, const char *why)
 {
 	struct err e = ERR_INIT;
 
-	err_set(&e, ERR_CONFIG, STAGE_FETCH, t->box->name, "the run stops: %s (message %u)",
-	    why, uid);
+	err_set(&e, ERR_CONFIG, STAGE_FETCH, t->box->name, "the run stops: %s (message %u)", why, uid);
 	run_fatal(r, &e);
 }
 
@@ -112,16 +111,20 @@ filter_tell(struct run *r)
 
 	if (r->later == 0)
 		return;
-	err_set(&e, ERR_AGAIN, STAGE_FETCH, NULL, "%u message%s left for later; last: %s",
-	    r->later, r->later == 1 ? " was" : "s were", r->later_why);
+	err_set(&e, ERR_AGAIN, STAGE_FETCH, NULL, "%u message%s left for later; last: %s", r->later,
+	    r->later == 1 ? " was" : "s were", r->later_why);
 	run_error(r, &e);
 }
 
 bool
 filter_accepts(struct run *r, struct task *t, const struct wire_message *m, int fd)
 {
-	struct pipe_message pm = { .user = r->store.user, .folder = t->box->name,
-	    .uidvalidity = t->box->uidvalidity, .uid = m->row.uid, .date = m->row.date, .fd = fd };
+	struct pipe_message pm = { .user = r->store.user,
+		.folder = t->box->name,
+		.uidvalidity = t->box->uidvalidity,
+		.uid = m->row.uid,
+		.date = m->row.date,
+		.fd = fd };
 	struct err e = ERR_INIT;
 	char why[160] = "";
 

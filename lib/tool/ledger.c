@@ -13,15 +13,15 @@
 
 #include "base/util.h"
 
-#define FILE_CHUNK	(64 * 1024)
+#define FILE_CHUNK (64 * 1024)
 
 struct ledger {
-	int	 fd;		/* foreign */
+	int fd; /* foreign */
 	enum receipt_format format;
-	bool	 quiet, file;
-	bool	 begun;		/* something was written */
-	struct str buf;		/* whole lines */
-	struct str line;	/* scratch */
+	bool quiet, file;
+	bool begun;	 /* something was written */
+	struct str buf;	 /* whole lines */
+	struct str line; /* scratch */
 };
 
 struct ledger *
@@ -122,8 +122,8 @@ torn(const struct ledger *o)
 	if (!o->file || fstat(o->fd, &st) == -1 || st.st_size == 0)
 		return false;
 	if (!(fcntl(o->fd, F_GETFL) & O_APPEND) && lseek(o->fd, 0, SEEK_CUR) != st.st_size)
-		return false;	/* we write elsewhere */
-	snprintf(path, sizeof path, "/proc/self/fd/%d", o->fd);	/* ">>" gives a descriptor for writing only */
+		return false;					/* we write elsewhere */
+	snprintf(path, sizeof path, "/proc/self/fd/%d", o->fd); /* ">>" gives a descriptor for writing only */
 	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
 		return false;
 	if (pread(fd, &last, 1, st.st_size - 1) != 1)
@@ -169,7 +169,7 @@ write_buffer(struct ledger *o)
 static int
 failed(struct ledger *o, int errnum, struct err *err)
 {
-	str_clear(&o->buf);	/* the next run pays these */
+	str_clear(&o->buf); /* the next run pays these */
 	return err_sys(err, ERR_IO, STAGE_FILE, errnum, "standard output", "cannot write receipts");
 }
 

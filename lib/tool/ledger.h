@@ -21,13 +21,13 @@ struct ledger;
 
 /* fd is foreign.  quiet: ledger_add does nothing (-q). */
 struct ledger *ledger_new(int fd, enum receipt_format, bool quiet);
-void	ledger_free(struct ledger *);
+void ledger_free(struct ledger *);
 
 /* Adds a receipt; written when enough has gathered.  0, or -1 with err set (EPIPE and ENOSPC keep their errno). */
-int	ledger_add(struct ledger *, const struct receipt *, struct err *);
+int ledger_add(struct ledger *, const struct receipt *, struct err *);
 /* Adds a whole line or record made by the caller. */
-int	ledger_line(struct ledger *, const void *, size_t, struct err *);
+int ledger_line(struct ledger *, const void *, size_t, struct err *);
 /* Writes what is there, makes it durable if it is a file.  0 or -1. */
-int	ledger_flush(struct ledger *, struct err *);
+int ledger_flush(struct ledger *, struct err *);
 
 #endif

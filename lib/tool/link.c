@@ -11,29 +11,29 @@
 
 enum lane_state {
 	LANE_FREE,
-	LANE_WAITING,		/* to be started at at_ms */
+	LANE_WAITING, /* to be started at at_ms */
 	LANE_STARTING,
 	LANE_UP,
-	LANE_ENDING		/* quit or killed by us: its CREW_LOST is to come */
+	LANE_ENDING /* quit or killed by us: its CREW_LOST is to come */
 };
 
 struct lane {
 	enum lane_state state;
-	int	 worker;
-	int64_t	 at_ms;
-	unsigned in_flight;	/* jobs sent and not answered */
-	bool	 drop;		/* not to be made again */
+	int worker;
+	int64_t at_ms;
+	unsigned in_flight; /* jobs sent and not answered */
+	bool drop;	    /* not to be made again */
 	struct loss_lane is;
 };
 
 struct link {
-	const struct options *o;	/* foreign */
-	struct source	*source;	/* foreign */
-	struct crew	*crew;
-	char		*user;
-	struct lane	 lane[LINK_LANES];
-	struct loss	 loss;
-	bool		 source_dead;	/* stdin sent something that is no token: look no more */
+	const struct options *o; /* foreign */
+	struct source *source;	 /* foreign */
+	struct crew *crew;
+	char *user;
+	struct lane lane[LINK_LANES];
+	struct loss loss;
+	bool source_dead; /* stdin sent something that is no token: look no more */
 };
 
 static int
@@ -51,8 +51,7 @@ check_note(struct link *l, struct err *err)
 }
 
 int
-link_open(struct link **lp, const struct options *o, const char *user, struct source *source,
-    struct err *err)
+link_open(struct link **lp, const struct options *o, const char *user, struct source *source, struct err *err)
 {
 	const struct secret *token;
 	struct link *l;
@@ -303,7 +302,7 @@ packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
 		return 1;
 	case WIRE_DONE:
 		if (d->throttle_ms != 0)
-			return 0;	/* nothing was done; WIRE_FAIL follows */
+			return 0; /* nothing was done; WIRE_FAIL follows */
 		answered(lane);
 		l->loss.attempts = 0;
 		return 1;
@@ -396,7 +395,7 @@ link_next(struct link *l, int timeout_ms, struct link_event *ev, struct err *err
 		if ((n = crew_next(l->crew, wait_ms, &cev, err)) == -1)
 			return -1;
 		if (n == 0 && (start_ms == -1 || next_start(l) > 0))
-			return 0;	/* the time is up, or a signal */
+			return 0; /* the time is up, or a signal */
 		if (n == 1 && (n = event(l, &cev, ev, err)) != 0)
 			return n;
 	}

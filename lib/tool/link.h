@@ -45,65 +45,65 @@
 #include "crew/wire.h"
 #include "entra/source.h"
 
-#define LINK_LANES	OPT_J_MAX
-#define LINK_ATTEMPTS	4	/* reconnects in a row without an answer */
-#define LINK_SUSPECTS	24	/* suspect losses in a row without a message: an ill server */
+#define LINK_LANES OPT_J_MAX
+#define LINK_ATTEMPTS 4	 /* reconnects in a row without an answer */
+#define LINK_SUSPECTS 24 /* suspect losses in a row without a message: an ill server */
 
 struct link;
 
 enum link_event_type {
-	LINK_UP,	/* logged in, or in again: packet is its struct wire_online */
+	LINK_UP, /* logged in, or in again: packet is its struct wire_online */
 	LINK_PACKET,
-	LINK_LOST,	/* the connection has ended; LINK_UP follows for the same lane, or link_next returns -1 */
-	LINK_GONE,	/* as LINK_LOST, but the lane is given up and its number free */
-	LINK_FD		/* a descriptor given to link_watch is readable */
+	LINK_LOST, /* the connection has ended; LINK_UP follows for the same lane, or link_next returns -1 */
+	LINK_GONE, /* as LINK_LOST, but the lane is given up and its number free */
+	LINK_FD	   /* a descriptor given to link_watch is readable */
 };
 
 struct link_event {
 	enum link_event_type type;
-	int	lane;
-	const struct wire_head *packet;	/* LINK_UP, LINK_PACKET: valid until the next link_next */
-	bool	suspect;		/* LINK_LOST, LINK_GONE: the reply in progress broke the parser or the worker */
-	bool	asked;			/* LINK_GONE after link_drop */
-	enum session_loss loss;		/* LINK_LOST, LINK_GONE: LOST_OTHER where a signal ended the worker */
-	struct err why;			/* LINK_LOST, LINK_GONE */
-	int	fd;			/* LINK_FD */
+	int lane;
+	const struct wire_head *packet; /* LINK_UP, LINK_PACKET: valid until the next link_next */
+	bool suspect; /* LINK_LOST, LINK_GONE: the reply in progress broke the parser or the worker */
+	bool asked;   /* LINK_GONE after link_drop */
+	enum session_loss loss; /* LINK_LOST, LINK_GONE: LOST_OTHER where a signal ended the worker */
+	struct err why;		/* LINK_LOST, LINK_GONE */
+	int fd;			/* LINK_FD */
 };
 
 /*
  * Looks for a throttling note, gets the token.  o and the source are foreign
  * and must outlive the link.  0, or -1 with err set.
  */
-int	link_open(struct link **, const struct options *o, const char *user, struct source *, struct err *);
+int link_open(struct link **, const struct options *o, const char *user, struct source *, struct err *);
 /* Ends all workers.  NULL is allowed. */
-void	link_close(struct link *);
+void link_close(struct link *);
 
 /* Starts one more lane; its LINK_UP follows.  The lane's number (0 … LINK_LANES-1), or -1 with err set. */
-int	link_add(struct link *, struct err *);
+int link_add(struct link *, struct err *);
 /* Ends one: LINK_GONE follows after what it has still to say. */
-void	link_drop(struct link *, int lane);
+void link_drop(struct link *, int lane);
 /* Ends its connection at once and makes a new one: LINK_LOST, then LINK_UP follow. */
-void	link_renew(struct link *, int lane);
-int	link_count(const struct link *);	/* lanes that are up, coming up or waiting to */
+void link_renew(struct link *, int lane);
+int link_count(const struct link *); /* lanes that are up, coming up or waiting to */
 
 /* See crew_send, crew_send_fds.  A lane that is not up: nothing happens. */
-void	link_send(struct link *, int lane, const void *packet);
-void	link_send_fds(struct link *, int lane, const void *packet, const int *fds, size_t nfd);
+void link_send(struct link *, int lane, const void *packet);
+void link_send_fds(struct link *, int lane, const void *packet, const int *fds, size_t nfd);
 
 /*
  * The next event, waiting for at most timeout_ms (-1: no limit).  1 an event; 0
  * time is up or a signal was caught; -1 given up, err says why: nothing is
  * connected any more.
  */
-int	link_next(struct link *, int timeout_ms, struct link_event *, struct err *);
+int link_next(struct link *, int timeout_ms, struct link_event *, struct err *);
 /* A descriptor to wait for, slot 1 … 3; -1 to stop.  (Slot 0 is the token pipe, which link looks after.) */
-void	link_watch(struct link *, int slot, int fd);
+void link_watch(struct link *, int slot, int fd);
 
 /* One command in flight at a time: asked for, remembered (link_set_serial), or found out since. */
-bool	link_serial(const struct link *);
-void	link_set_serial(struct link *);
+bool link_serial(const struct link *);
+void link_set_serial(struct link *);
 
-const char *link_user(const struct link *);	/* as given */
+const char *link_user(const struct link *); /* as given */
 const char *link_host(const struct link *);
 
 #endif

@@ -14,7 +14,7 @@ add_patterns(char *buf, size_t *len, const struct strlist *l)
 	for (i = 0; i < l->n; i++) {
 		n = strlen(l->v[i]) + 1;
 		if (*len + n > WIRE_PATTERNS)
-			return;		/* fetch_run has checked that they fit */
+			return; /* fetch_run has checked that they fit */
 		memcpy(buf + *len, l->v[i], n);
 		*len += n;
 	}
@@ -48,8 +48,7 @@ named(const struct run *r, const char *name)
 	size_t i;
 
 	for (i = 0; i < r->o->folder.n; i++)
-		if (!folder_is_pattern(r->o->folder.v[i]) &&
-		    folder_match(r->o->folder.v[i], name, '\0', 0))
+		if (!folder_is_pattern(r->o->folder.v[i]) && folder_match(r->o->folder.v[i], name, '\0', 0))
 			return true;
 	return r->o->folder.n == 0;
 }
@@ -125,8 +124,11 @@ set_place(struct run *r, struct box *b, struct err *err)
 {
 	int delimiter = r->o->tree ? (unsigned char)b->delimiter : -1;
 
-	b->where = (struct commit_box){ .user = r->store.user, .host = r->store.host,
-	    .folder = b->name, .uidvalidity = b->uidvalidity, .gen = b->gen.id };
+	b->where = (struct commit_box){ .user = r->store.user,
+		.host = r->store.host,
+		.folder = b->name,
+		.uidvalidity = b->uidvalidity,
+		.gen = b->gen.id };
 	if (place_subdir_of(&b->subdir, b->name, delimiter, err) == -1)
 		return -1;
 	b->where.subdir = b->subdir.s;
@@ -140,8 +142,8 @@ static int
 prepare(struct run *r, struct box *b, struct err *err)
 {
 	if (b->uidvalidity == 0 || b->uidnext == 0)
-		return err_set(err, ERR_PROTO, STAGE_FOLDER, b->name,
-		    "the server gives no %s for it", b->uidvalidity == 0 ? "UIDVALIDITY" : "UIDNEXT");
+		return err_set(err, ERR_PROTO, STAGE_FOLDER, b->name, "the server gives no %s for it",
+		    b->uidvalidity == 0 ? "UIDVALIDITY" : "UIDNEXT");
 	return find_generation(r, b, err) == -1 ? -1 : set_place(r, b, err);
 }
 
@@ -171,8 +173,8 @@ check_patterns(struct run *r)
 				break;
 		if (k < r->nbox || told(r, p))
 			continue;
-		err_set(&e, ERR_NOENT, STAGE_FOLDER, p, folder_is_pattern(p) ?
-		    "no folder fits" : "no such folder");
+		err_set(&e, ERR_NOENT, STAGE_FOLDER, p,
+		    folder_is_pattern(p) ? "no folder fits" : "no such folder");
 		run_error(r, &e);
 	}
 }
@@ -214,7 +216,8 @@ look_done(struct run *r, const struct wire_done *d)
 	struct err e = ERR_INIT;
 
 	if (d->result != DONE_OK && r->nbox == 0 && r->err->kind == ERR_NONE) {
-		err_set(&e, d->result == DONE_GONE ? ERR_NOENT : ERR_PROTO, STAGE_FOLDER, NULL, "%s", d->text);
+		err_set(&e, d->result == DONE_GONE ? ERR_NOENT : ERR_PROTO, STAGE_FOLDER, NULL, "%s",
+		    d->text);
 		run_fatal(r, &e);
 		return;
 	}

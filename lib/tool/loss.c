@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "tool/link.h"
 
-#define REFUSALS_MAX	2	/* fresh tokens refused in a row: another one will not help */
+#define REFUSALS_MAX 2 /* fresh tokens refused in a row: another one will not help */
 
 /* The source's next token in place of the one that lane had, unless another lane has got it already. */
 static int
@@ -49,7 +49,7 @@ judge_token(struct loss *l, const struct loss_lane *lane, bool expired, struct e
 		return again(0);
 	if (n == -1) {
 		log_v(1, "%s", why->text);
-		*why = err;	/* a token command's exit status is passed on */
+		*why = err; /* a token command's exit status is passed on */
 		kind = err.kind;
 	}
 	return give_up(why, kind);
@@ -135,7 +135,9 @@ loss_judge(struct loss *l, const struct loss_lane *lane, const struct crew_event
 	switch (ev->signal) {
 	case 0:
 		break;
-	case SIGSEGV: case SIGABRT: case SIGBUS:
+	case SIGSEGV:
+	case SIGABRT:
+	case SIGBUS:
 		return judge_suspect(l, why);
 	case SIGSYS:
 		return give_up(why, ERR_INTERNAL);
@@ -163,4 +165,3 @@ loss_judge(struct loss *l, const struct loss_lane *lane, const struct crew_event
 		return judge_other(l, lane, &ev->fail, why);
 	}
 }
-

@@ -16,28 +16,28 @@
 
 /* What is remembered of all connections of a run. */
 struct loss {
-	const struct options *o;	/* foreign; as are source and user */
-	struct source	*source;
-	const char	*user;
-	unsigned	 token;		/* counts the tokens had so far */
-	unsigned	 attempts;	/* reconnects since the last answer */
-	unsigned	 suspects;	/* suspect losses since the last message */
-	unsigned	 refusals, unconnected;	/* since the last login */
-	bool		 ever_up;
-	bool		 serial, ipv4, two_step;	/* how to connect from now on */
+	const struct options *o; /* foreign; as are source and user */
+	struct source *source;
+	const char *user;
+	unsigned token;			/* counts the tokens had so far */
+	unsigned attempts;		/* reconnects since the last answer */
+	unsigned suspects;		/* suspect losses since the last message */
+	unsigned refusals, unconnected; /* since the last login */
+	bool ever_up;
+	bool serial, ipv4, two_step; /* how to connect from now on */
 };
 
 /* What is known of the connection that was lost. */
 struct loss_lane {
-	unsigned token;		/* the count when it logged in */
-	bool	 paired;	/* something was answered while two commands were in flight: the server can */
-	bool	 renew;		/* we ended it ourselves, to have another one */
+	unsigned token; /* the count when it logged in */
+	bool paired;	/* something was answered while two commands were in flight: the server can */
+	bool renew;	/* we ended it ourselves, to have another one */
 };
 
 struct verdict {
-	bool	again;		/* connect again, after pause_ms; else why is the run's error */
-	int	pause_ms;
-	bool	suspect;	/* what was being fetched may be the cause */
+	bool again; /* connect again, after pause_ms; else why is the run's error */
+	int pause_ms;
+	bool suspect; /* what was being fetched may be the cause */
 };
 
 /*
@@ -45,6 +45,7 @@ struct verdict {
  * of the throttling.  Without another try, why->kind is made the kind of the
  * run's error.
  */
-struct verdict loss_judge(struct loss *, const struct loss_lane *, const struct crew_event *ev, struct err *why);
+struct verdict loss_judge(struct loss *, const struct loss_lane *, const struct crew_event *ev,
+    struct err *why);
 
 #endif

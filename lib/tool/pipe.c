@@ -17,8 +17,8 @@
 #include "base/util.h"
 #include "crew/wire.h"
 
-#define GRACE_MS	2000	/* between SIGTERM and SIGKILL */
-#define VARS		5
+#define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
+#define VARS 5
 
 extern char **environ;
 
@@ -26,8 +26,8 @@ extern char **environ;
 static char **
 environment(const struct pipe_message *m)
 {
-	static const char *const names[VARS] = { "MSTOOLS_USER", "MSTOOLS_FOLDER",
-	    "MSTOOLS_UIDVALIDITY", "MSTOOLS_UID", "MSTOOLS_DATE" };
+	static const char *const names[VARS] = { "MSTOOLS_USER", "MSTOOLS_FOLDER", "MSTOOLS_UIDVALIDITY",
+		"MSTOOLS_UID", "MSTOOLS_DATE" };
 	char date[32] = "", **env, **e;
 	size_t n = 0, i, len;
 
@@ -132,9 +132,15 @@ result_of(int status, char why[160])
 	switch (WEXITSTATUS(status)) {
 	case 0:
 		return PIPE_ACCEPTED;
-	case EX_OSERR: case EX_CANTCREAT: case EX_IOERR: case EX_TEMPFAIL:
+	case EX_OSERR:
+	case EX_CANTCREAT:
+	case EX_IOERR:
+	case EX_TEMPFAIL:
 		return PIPE_LATER;
-	case EX_USAGE: case EX_CONFIG: case 126: case 127:
+	case EX_USAGE:
+	case EX_CONFIG:
+	case 126:
+	case 127:
 		return PIPE_BROKEN;
 	default:
 		/* What sh says of a command that a signal ended. */

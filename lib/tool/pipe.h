@@ -18,17 +18,17 @@
 #include "base/err.h"
 
 enum pipe_result {
-	PIPE_ACCEPTED,		/* 0 */
-	PIPE_LATER,		/* 71, 73, 74, 75, a signal, the time limit: again in the next run */
-	PIPE_REJECTED,		/* any other status: this message will not do */
-	PIPE_BROKEN		/* 64, 78, 126, 127: the command is wrong, whatever the message */
+	PIPE_ACCEPTED, /* 0 */
+	PIPE_LATER,    /* 71, 73, 74, 75, a signal, the time limit: again in the next run */
+	PIPE_REJECTED, /* any other status: this message will not do */
+	PIPE_BROKEN    /* 64, 78, 126, 127: the command is wrong, whatever the message */
 };
 
 struct pipe_message {
-	const char *user, *folder;	/* foreign */
+	const char *user, *folder; /* foreign */
 	uint32_t uidvalidity, uid;
-	int64_t	 date;			/* DATE_NONE */
-	int	 fd;			/* the message; its offset does not matter */
+	int64_t date; /* DATE_NONE */
+	int fd;	      /* the message; its offset does not matter */
 };
 
 /*
@@ -36,6 +36,6 @@ struct pipe_message {
  * happened when it was not accepted.  -1 with err set if it could not be run
  * at all (no process, no memory: ERR_OS).
  */
-int	pipe_run(const char *cmd, unsigned secs, const struct pipe_message *, char why[160], struct err *);
+int pipe_run(const char *cmd, unsigned secs, const struct pipe_message *, char why[160], struct err *);
 
 #endif

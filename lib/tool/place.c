@@ -36,8 +36,7 @@ place_subdir_of(struct str *subdir, const char *folder, int delimiter, struct er
 
 /* The note holds the delimiter plus one, so that zero means "no tree". */
 int
-place_subdir(struct str *subdir, struct state *st, const char *user, const char *folder,
-    struct err *err)
+place_subdir(struct str *subdir, struct state *st, const char *user, const char *folder, struct err *err)
 {
 	int64_t value = 0;
 	char key[32];
@@ -66,7 +65,9 @@ void
 place_name(char name[PLACE_NAME], const struct place_id *id, const struct state_msg *m)
 {
 	struct maildir_name n = { .date = m->date == DATE_NONE ? 0 : m->date,
-	    .uidvalidity = id->uidvalidity, .uid = m->uid, .bytes = m->bytes };
+		.uidvalidity = id->uidvalidity,
+		.uid = m->uid,
+		.bytes = m->bytes };
 
 	maildir_folder_hash(n.folder, id->user, id->folder);
 	snprintf(n.host, sizeof n.host, "%s", id->host);
@@ -77,8 +78,10 @@ int
 place_file(struct maildir *md, const struct place_id *id, const struct state_msg *m, struct err *err)
 {
 	char name[PLACE_NAME], info[16] = "";
-	struct maildir_target t = { .subdir = id->subdir, .name = name, .info = info,
-	    .cur = (m->flags & PLACE_FLAGS) != 0 };
+	struct maildir_target t = { .subdir = id->subdir,
+		.name = name,
+		.info = info,
+		.cur = (m->flags & PLACE_FLAGS) != 0 };
 
 	place_name(name, id, m);
 	if (t.cur)
@@ -87,8 +90,7 @@ place_file(struct maildir *md, const struct place_id *id, const struct state_msg
 }
 
 void
-place_path(struct str *path, const struct maildir *md, const struct place_id *id,
-    const struct state_msg *m)
+place_path(struct str *path, const struct maildir *md, const struct place_id *id, const struct state_msg *m)
 {
 	char name[PLACE_NAME], info[16] = "";
 	bool cur = (m->flags & PLACE_FLAGS) != 0;
@@ -101,11 +103,16 @@ place_path(struct str *path, const struct maildir *md, const struct place_id *id
 }
 
 int
-place_receipt(struct ledger *out, const struct place_id *id, const struct state_msg *m,
-    const char *path, struct err *err)
+place_receipt(struct ledger *out, const struct place_id *id, const struct state_msg *m, const char *path,
+    struct err *err)
 {
-	struct receipt r = { .user = id->user, .folder = id->folder, .uidvalidity = id->uidvalidity,
-	    .uid = m->uid, .date = m->date, .bytes = m->bytes, .path = path };
+	struct receipt r = { .user = id->user,
+		.folder = id->folder,
+		.uidvalidity = id->uidvalidity,
+		.uid = m->uid,
+		.date = m->date,
+		.bytes = m->bytes,
+		.path = path };
 
 	memcpy(r.sha256, m->sha256, sizeof r.sha256);
 	return ledger_add(out, &r, err);

@@ -17,14 +17,14 @@
 #include "base/log.h"
 #include "tool/run.h"
 
-#define PROBE_SPAN	4096	/* UIDs below the suspect among which a known one is looked for */
+#define PROBE_SPAN 4096 /* UIDs below the suspect among which a known one is looked for */
 
 struct trial {
 	struct trial *next;
 	struct box *box;
 	uint32_t uid;
-	bool	 aside;		/* everything was tried; waits for proof */
-	char	 reason[256];
+	bool aside; /* everything was tried; waits for proof */
+	char reason[256];
 };
 
 static struct trial *
@@ -64,7 +64,8 @@ begin(struct run *r, struct task *alone, const char *why)
 	struct wire_range uid = { alone->uid, alone->uid };
 	struct task *bare = task_new(TASK_BARE, alone->box);
 
-	log_v(1, "%s: message %u alone: %s; trying without date and flags", alone->box->name, alone->uid, why);
+	log_v(1, "%s: message %u alone: %s; trying without date and flags", alone->box->name, alone->uid,
+	    why);
 	t->box = alone->box;
 	t->uid = alone->uid;
 	t->next = r->trials;
@@ -78,8 +79,8 @@ begin(struct run *r, struct task *alone, const char *why)
 }
 
 struct lookup {
-	struct state_poison p;	/* the one with p.uid, if found */
-	bool	 found;
+	struct state_poison p; /* the one with p.uid, if found */
+	bool found;
 };
 
 static int
@@ -207,7 +208,8 @@ known_good(struct run *r, const struct trial *t)
 	uint32_t uid = t->box->good, lo = t->uid > PROBE_SPAN ? t->uid - PROBE_SPAN : 1;
 	struct err e = ERR_INIT;
 
-	if (uid == 0 && state_msg_each(r->store.state, t->box->gen.id, lo, t->uid, last_known, &uid, &e) == -1)
+	if (uid == 0 &&
+	    state_msg_each(r->store.state, t->box->gen.id, lo, t->uid, last_known, &uid, &e) == -1)
 		run_fatal(r, &e);
 	return uid;
 }
@@ -222,8 +224,8 @@ poison_probe(struct run *r)
 	for (t = r->trials; t != NULL && !r->over; t = t->next) {
 		if (!t->aside || (range.lo = range.hi = known_good(r, t)) == 0)
 			continue;
-		log_v(1, "%s: asking for message %u again, to see whether the server answers",
-		    t->box->name, range.lo);
+		log_v(1, "%s: asking for message %u again, to see whether the server answers", t->box->name,
+		    range.lo);
 		probe = task_new(TASK_PROBE, t->box);
 		probe->uid = range.lo;
 		probe->count = 1;

@@ -10,13 +10,13 @@
 #include "tool/place.h"
 
 struct recovery {
-	struct state	*state;
-	struct maildir	*md;
-	struct ledger	*out;
-	struct err	*err;
-	bool	 stage_was_there;
-	size_t	 pending, owed;
-	struct str subdir, path;	/* scratch */
+	struct state *state;
+	struct maildir *md;
+	struct ledger *out;
+	struct err *err;
+	bool stage_was_there;
+	size_t pending, owed;
+	struct str subdir, path; /* scratch */
 };
 
 static struct place_id
@@ -33,8 +33,10 @@ id_of(const struct recovery *r, const struct state_row *row)
 static int
 look_or_retry(struct recovery *r, const struct state_row *row, const struct place_id *id)
 {
-	struct state_poison p = { .uid = row->msg.uid, .first = time(NULL), .reported = true,
-	    .reason = "its staged file was lost before it was delivered" };
+	struct state_poison p = { .uid = row->msg.uid,
+		.first = time(NULL),
+		.reported = true,
+		.reason = "its staged file was lost before it was delivered" };
 	char name[PLACE_NAME];
 	int n;
 
@@ -69,7 +71,7 @@ settle_pending(const struct state_row *row, void *arg)
 	switch (place_file(r->md, &id, &row->msg, r->err)) {
 	case -1:
 		return -1;
-	case -2:	/* nobody but us takes files out of the stage: it was placed */
+	case -2: /* nobody but us takes files out of the stage: it was placed */
 		return 0;
 	default:
 		log_v(1, "recovered message %u of %s", row->msg.uid, row->folder);
@@ -143,8 +145,8 @@ recover_pending(struct recovery *r)
 		return -1;
 	if (state_pending_each(r->state, settle_pending, r, r->err) == -1)
 		return -1;
-	if (r->md != NULL && r->stage_was_there && (maildir_sync(r->md, r->err) == -1 ||
-	    maildir_stage_each(r->md, remove_staged, r, r->err) == -1))
+	if (r->md != NULL && r->stage_was_there &&
+	    (maildir_sync(r->md, r->err) == -1 || maildir_stage_each(r->md, remove_staged, r, r->err) == -1))
 		return -1;
 	if (r->pending > 0 && note(r, false) == -1)
 		return -1;
@@ -154,15 +156,14 @@ recover_pending(struct recovery *r)
 static int
 pay_debts(struct recovery *r, const char *user, const char *host)
 {
-	if (state_debt_each(r->state, user, host, pay, r, r->err) == -1 ||
-	    ledger_flush(r->out, r->err) == -1)
+	if (state_debt_each(r->state, user, host, pay, r, r->err) == -1 || ledger_flush(r->out, r->err) == -1)
 		return -1;
 	return r->owed == 0 ? 0 : note(r, true);
 }
 
 int
-recover(struct state *st, struct maildir *md, struct ledger *out, const char *user,
-    const char *host, struct err *err)
+recover(struct state *st, struct maildir *md, struct ledger *out, const char *user, const char *host,
+    struct err *err)
 {
 	struct recovery r = { .state = st, .md = md, .out = out, .err = err };
 	int rc;

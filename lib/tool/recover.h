@@ -11,7 +11,7 @@
  * Places the pending rows of all users, empties the stage, pays the debts of
  * user at host.  md may be NULL.  0, or -1 with err set.
  */
-int	recover(struct state *, struct maildir *md, struct ledger *, const char *user, const char *host,
-	    struct err *);
+int recover(struct state *, struct maildir *md, struct ledger *, const char *user, const char *host,
+    struct err *);
 
 #endif

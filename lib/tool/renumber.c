@@ -47,8 +47,10 @@ succeed(struct run *r, struct box *b, int64_t from, struct err *err)
 int
 renumber_begin(struct run *r, struct box *b, struct err *err)
 {
-	log_v(1, "%s: the server has numbered its messages anew (UIDVALIDITY %u, was %u); comparing them with "
-	    "what was delivered", b->name, b->uidvalidity, b->gen.uidvalidity);
+	log_v(1,
+	    "%s: the server has numbered its messages anew (UIDVALIDITY %u, was %u); comparing them with "
+	    "what was delivered",
+	    b->name, b->uidvalidity, b->gen.uidvalidity);
 	return succeed(r, b, b->gen.id, err);
 }
 
@@ -107,8 +109,8 @@ renumber_missing(struct run *r, struct err *err)
 
 struct renamed {
 	const struct box *b;
-	struct state_gen best;		/* the vanished one that reached furthest */
-	char	name[WIRE_NAME];
+	struct state_gen best; /* the vanished one that reached furthest */
+	char name[WIRE_NAME];
 };
 
 static int
@@ -156,7 +158,7 @@ renumber_load(struct run *r, struct box *b, struct err *err)
 	if (b->gen.adopt_from == 0)
 		return 0;
 	if (!r->o->dry_run && commit_group(r->commit, err) == -1)
-		return -1;	/* what the window before took over must not be offered again */
+		return -1; /* what the window before took over must not be offered again */
 	b->adopt = adopt_begin();
 	return state_unclaimed_each(r->store.state, b->gen.adopt_from, load_old, b->adopt, err);
 }
@@ -237,7 +239,8 @@ renumber_end(struct run *r, struct err *err)
 
 	for (i = 0; i < r->nbox; i++) {
 		b = r->box[i];
-		if (b->gen.id == 0 || b->gen.adopt_from == 0 || b->phase != BOX_DONE || b->gen.settled < b->uidnext)
+		if (b->gen.id == 0 || b->gen.adopt_from == 0 || b->phase != BOX_DONE ||
+		    b->gen.settled < b->uidnext)
 			continue;
 		if (state_gen_adopt(r->store.state, b->gen.id, 0, err) == -1)
 			return -1;
@@ -283,7 +286,8 @@ renumber_anchored(struct task *t, const struct wire_row *row)
 {
 	if (row->uid != t->uid || row->date == DATE_NONE || row->date == t->date)
 		return;
-	log_v(1, "%s: message %u has another date than it had: the folder was made anew", t->box->name, row->uid);
+	log_v(1, "%s: message %u has another date than it had: the folder was made anew", t->box->name,
+	    row->uid);
 	t->box->renew = true;
 }
 

@@ -9,18 +9,18 @@
 #include "base/util.h"
 #include "crew/crew.h"
 
-enum owner { FREE = -1, MESSAGE = -2 };	/* else the lane */
+enum owner { FREE = -1, MESSAGE = -2 }; /* else the lane */
 
 struct slot {
-	int	owner;
-	int	fd;		/* while with a lane */
+	int owner;
+	int fd; /* while with a lane */
 };
 
 struct slots {
-	struct maildir *md;	/* foreign */
-	char	*dir;
-	struct slot *v;		/* of the numbers base … n-1 */
-	uint32_t base, n, cap;	/* none below base is in use; n is the next */
+	struct maildir *md; /* foreign */
+	char *dir;
+	struct slot *v;	       /* of the numbers base … n-1 */
+	uint32_t base, n, cap; /* none below base is in use; n is the next */
 	unsigned with[OPT_J_MAX];
 };
 

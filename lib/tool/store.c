@@ -58,7 +58,8 @@ without_state(const struct store *s, struct err *err)
 {
 	return err_set(err, ERR_CONFIG, STAGE_FILE, maildir_path(s->md),
 	    "it was filled by msfetch, but the state that belongs to it is not %s: "
-	    "choose --rebuild (the files are there) or --baseline (they were consumed)", s->state_path);
+	    "choose --rebuild (the files are there) or --baseline (they were consumed)",
+	    s->state_path);
 }
 
 /* Has this Maildir been filled by a state that we do not have?  1, 0, -1. */
@@ -103,8 +104,6 @@ open_state(struct store *s, enum store_mode mode, bool beside, struct err *err)
 {
 	int n;
 
-	if (mode == STORE_REBUILD && state_retire(s->state_path, err) == -1)
-		return -1;
 	n = state_open(&s->state, s->state_path, mode == STORE_LOOK ? STATE_READONLY : 0, err);
 	if (n == -1)
 		return -1;
@@ -132,7 +131,7 @@ store_open(struct store *s, const struct options *o, enum store_mode mode, struc
 	else if (s->md != NULL)
 		s->state_path = xasprintf("%s/.mstools.db", maildir_path(s->md));
 	else
-		return 0;	/* a dry run, and nothing is there yet */
+		return 0; /* a dry run, and nothing is there yet */
 	if (mode == STORE_LOOK && missing(s->state_path) && s->md == NULL)
 		return 0;
 	if (o->state != NULL && lock_state(s, o, err) == -1)

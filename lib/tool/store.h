@@ -21,24 +21,26 @@
 #include "mail/state.h"
 
 struct store {
-	struct maildir	*md;	/* NULL: --pipe without MAILDIR, or a dry run before there is one */
-	struct state	*state;	/* NULL: a dry run before there is one */
-	char	*state_path;
-	int	 state_lock;	/* descriptor, or -1 */
-	char	*user;		/* lower case: the identity's */
-	const char *host;	/* foreign */
-	int64_t	 busy_since;	/* ERR_AGAIN because another run holds the lock: when it began; else 0 */
+	struct maildir *md;  /* NULL: --pipe without MAILDIR, or a dry run before there is one */
+	struct state *state; /* NULL: a dry run before there is one */
+	char *state_path;
+	int state_lock;	    /* descriptor, or -1 */
+	char *user;	    /* lower case: the identity's */
+	const char *host;   /* foreign */
+	int64_t busy_since; /* ERR_AGAIN because another run holds the lock: when it began; else 0 */
 };
-#define STORE_INIT { .state_lock = -1 }
+#define STORE_INIT \
+	{ \
+		.state_lock = -1 \
+	}
 
 enum store_mode {
-	STORE_RUN,		/* makes what is missing */
-	STORE_LOOK,		/* makes nothing (--dry-run, --verify) */
-	STORE_REBUILD,		/* a new state; the old one is put aside */
-	STORE_BASELINE		/* as STORE_RUN, and a lost state may begin anew */
+	STORE_RUN,     /* makes what is missing */
+	STORE_LOOK,    /* makes nothing (--dry-run, --verify) */
+	STORE_BASELINE /* as STORE_RUN, and a lost state may begin anew */
 };
 /* 0, or -1 with err set; store_close is due in both cases. */
-int	store_open(struct store *, const struct options *, enum store_mode, struct err *);
-void	store_close(struct store *);
+int store_open(struct store *, const struct options *, enum store_mode, struct err *);
+void store_close(struct store *);
 
 #endif

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "tool/run.h"
 
-#define SLOTS_SPARE	1	/* more than the messages expected: a worker that waits for one has stopped reading */
+#define SLOTS_SPARE 1 /* more than the messages expected: a worker that waits for one has stopped reading */
 
 struct task *
 task_new(enum task_kind kind, struct box *b)

@@ -223,7 +223,7 @@ test_recovery(void)
 	record(2, 1);
 	stage(3, 2, &fd);
 	close(fd);
-	maildir_stage_unlink(md, 1);	/* as if it had been placed, and read by somebody */
+	maildir_stage_unlink(md, 1); /* as if it had been placed, and read by somebody */
 	close_all();
 	open_all(true);
 	ok(placed(1), "recorded and not placed: placed now");

@@ -10,8 +10,11 @@
 #include "base/file.h"
 #include "t.h"
 
-static struct receipt r = { .user = "box@contoso.example", .folder = "INBOX", .uidvalidity = 14, .bytes = 5,
-    .path = "/m/new/1" };
+static struct receipt r = { .user = "box@contoso.example",
+	.folder = "INBOX",
+	.uidvalidity = 14,
+	.bytes = 5,
+	.path = "/m/new/1" };
 
 static int
 open_new(const char *name, const char *content, int flags)

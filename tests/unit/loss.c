@@ -47,7 +47,8 @@ test_stream(void)
 	unsigned n;
 
 	reset(false);
-	ok(!judge(LOST_OTHER, ERR_UNAVAIL, STAGE_TCP, 0, &why).again, "nobody answers at the first attempt: no other");
+	ok(!judge(LOST_OTHER, ERR_UNAVAIL, STAGE_TCP, 0, &why).again,
+	    "nobody answers at the first attempt: no other");
 	is_int(why.kind, ERR_UNAVAIL, "69");
 	reset(true);
 	for (n = 0; judge(LOST_STREAM, ERR_AGAIN, STAGE_FETCH, 1, &why).again && n < 100; n++)
@@ -59,7 +60,8 @@ test_stream(void)
 	l.attempts = LINK_ATTEMPTS;
 	judge(LOST_OTHER, ERR_UNAVAIL, STAGE_TCP, 0, &why);
 	is_int(why.kind, ERR_AGAIN, "a server that was there and is not: 75");
-	ok(judge(LOST_BUDGET, ERR_AGAIN, STAGE_FETCH, 0, &why).again, "a spent budget of errors: another connection");
+	ok(judge(LOST_BUDGET, ERR_AGAIN, STAGE_FETCH, 0, &why).again,
+	    "a spent budget of errors: another connection");
 }
 
 static void
@@ -77,7 +79,8 @@ test_serial(void)
 	judge(LOST_STREAM, ERR_AGAIN, STAGE_FETCH, 2, &why);
 	ok(l.serial, "two in flight and never answered: one at a time from now on");
 	reset(true);
-	ok(judge(LOST_BAD, ERR_PROTO, STAGE_LOGIN, 1, &why).again && l.two_step, "BAD to the login: in two steps");
+	ok(judge(LOST_BAD, ERR_PROTO, STAGE_LOGIN, 1, &why).again && l.two_step,
+	    "BAD to the login: in two steps");
 }
 
 static void
@@ -116,7 +119,8 @@ test_refusals(void)
 	reset(false);
 	lane.token = 0;
 	l.token = 1;
-	ok(judge(LOST_REFUSED, ERR_REFUSED, STAGE_LOGIN, 1, &why).again, "an old token was refused: the newer one is tried");
+	ok(judge(LOST_REFUSED, ERR_REFUSED, STAGE_LOGIN, 1, &why).again,
+	    "an old token was refused: the newer one is tried");
 	ok(!judge(LOST_OTHER, ERR_PROTO, STAGE_TLS, 0, &why).again, "a bad certificate: no other try");
 	is_int(why.kind, ERR_PROTO, "76");
 }
