@@ -102,8 +102,8 @@ JOBS	?= $(shell nproc)
 SANB	= $(BUILD)-san
 TOOL_TESTS = $(wildcard tests/tool/*.t)
 # A second time, sanitized: not what is about scripts and pages, time, system calls or the cage.
-NOT_SAN	= install kill lib manual mistakes msal mscheck msfilter msfilter-recipes msfleet msgrant \
-	mstoken-follow stand walk-token
+NOT_SAN	= archive errors filters fuzz install kill lib manual mistakes msal mscheck msfilter msfleet msgrant \
+	mstoken-follow scripted stand walk-token
 SAN_TOOL_TESTS = $(filter-out $(patsubst %,$(SANB)/tests/tool/%.t,$(NOT_SAN)),$(addprefix $(SANB)/,$(TOOL_TESTS)))
 SAN_UNIT = $(patsubst $(BUILD)/%,$(SANB)/%,$(UNIT))
 
