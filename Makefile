@@ -108,7 +108,8 @@ SAN_TOOL_TESTS = $(filter-out $(patsubst %,$(SANB)/tests/tool/%.t,$(NOT_SAN)),$(
 SAN_UNIT = $(patsubst $(BUILD)/%,$(SANB)/%,$(UNIT))
 
 check:
-	scripts/deps test
+	scripts/deps test lint
+	$(MAKE) lint
 	$(MAKE) -j$(JOBS) SAN= NO_CAGE= tests
 	$(MAKE) -j$(JOBS) SAN=1 NO_CAGE= tests
 	mkdir -p $(SANB)/tests/tool
@@ -140,7 +141,7 @@ format:
 	clang-format -i $(LINT_C)
 
 fuzz fault interop coverage bench:
-	scripts/deps $(subst fault,test,$@)
+	scripts/deps $@
 	$(MAKE) -j$(JOBS) all
 	BUILD=$(B) tests/$@/run $(if $(filter bench,$@),full)
 
