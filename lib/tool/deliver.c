@@ -275,7 +275,8 @@ box_answer(struct run *r, struct task *t, const struct wire_done *d)
 	case TASK_LOOK:
 		break;
 	}
-	if (t->kind == TASK_LIST && t->box->phase == BOX_LISTS && t->box->tasks == 1 && box_listed(t->box) &&
+	/* Whichever answer is the last one: the list's, or of what was asked beside it. */
+	if (t->box->phase == BOX_LISTS && t->box->tasks == 1 && !t->box->renew && box_listed(t->box) &&
 	    box_ready(r, t->box, &e) == -1)
 		run_fatal(r, &e);
 }
