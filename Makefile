@@ -107,8 +107,7 @@ SAN_TOOL_TESTS = $(patsubst %,$(SANB)/tests/tool/%.t,$(SAN_AGAIN))
 SAN_UNIT = $(patsubst $(BUILD)/%,$(SANB)/%,$(UNIT))
 
 check:
-	scripts/deps test lint
-	$(MAKE) lint
+	scripts/deps test
 	$(MAKE) -j$(JOBS) SAN= NO_CAGE= tests
 	$(MAKE) -j$(JOBS) SAN=1 NO_CAGE= tests
 	mkdir -p $(SANB)/tests/tool

@@ -29,7 +29,7 @@ fetch() {
 }
 
 # Everything there is there once, and has a receipt.
-complete() {
+all_there() {
 	mdcmp md "$corpus" || return 1
 	[ -z "$(find md/tmp -type f)" ] || { diag 'something is left in the stage'; return 1; }
 	tr -d '\000' <got | awk -F '\t' 'NF == 8 { print $8 }' | sort -u >told
@@ -46,14 +46,14 @@ judge() {
 		bad=$((bad + 1))
 		diag "killed at $*: the next run fails"
 		diag_file 'its standard error' err
-	elif ! complete; then
+	elif ! all_there; then
 		bad=$((bad + 1))
 		diag "killed at $*"
 	fi
 }
 
 strace -o trace -e trace=$calls msfetch $imap_args -u $box md <token >got 2>err
-ok 'a traced run is like any other' complete
+ok 'a traced run is like any other' all_there
 ordinals trace | sample "$points" >sampled
 n=0
 while read -r name k; do
