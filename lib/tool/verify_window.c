@@ -137,6 +137,11 @@ with_row(struct window *w, const struct state_msg *m, bool gone)
 	if (m->how == HOW_FILE && v->store.md != NULL) {
 		if (verify_want(v, w->p, m, gone) == -1)
 			return -1;
+	} else if (m->how == HOW_BASELINE) {
+		if (!gone &&
+		    verify_tell(v, w->p, m->uid, m->date, BASELINED,
+			"counts as fetched, and was not fetched") == -1)
+			return -1;
 	} else if (gone && verify_tell(v, w->p, m->uid, m->date, GONE, "-") == -1)
 		return -1;
 	if (!gone || !w->prune || is_owed(w, m->uid) || m->uid >= w->p->gen.settled)
