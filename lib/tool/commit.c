@@ -1,8 +1,10 @@
 #include "tool/commit.h"
 
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +18,8 @@
 struct item {
 	const struct commit_box *box; /* foreign */
 	struct state_msg m;
-	int fd;		/* owned; -1: no file */
+	bool file;	/* it has one in the stage */
+	int fd;		/* owned; -1: none, or not needed any more */
 	int64_t oldgen; /* adopted: from there; else 0 */
 	uint32_t olduid;
 };
@@ -30,21 +33,27 @@ struct settle {
 struct group {
 	struct item *item;
 	size_t n, cap;
+	size_t files; /* of the items */
 	struct settle *settle;
 	size_t nsettle, settle_cap;
 	uint64_t bytes;
 	int64_t since_ms;
+	int *fds;      /* owned: while it is made durable */
+	bool recorded; /* it is the state's: its files are not ours to remove */
 };
 
 struct commit {
 	struct state *state; /* foreign, as the next two */
 	struct maildir *md;  /* or NULL */
 	struct ledger *out;
-	struct group g;
-	bool trusts;   /* syncfs */
-	bool placed;   /* the last group is placed, and the state does not know yet */
-	bool mute;     /* receipts cannot be written: they stay owed */
-	bool recorded; /* the group in hand is the state's: its files are not ours to remove */
+	struct group g;	     /* gathers */
+	struct group sealed; /* step 1 is in its thread; or empty */
+	struct durable_job job;
+	bool busy; /* that thread */
+	int event;
+	bool trusts; /* syncfs */
+	bool placed; /* the last group is placed, and the state does not know yet */
+	bool mute;   /* receipts cannot be written: they stay owed */
 	bool broken;
 	void (*on_free)(uint32_t, void *);
 	void *arg;
@@ -58,25 +67,39 @@ commit_new(struct state *st, struct maildir *md, struct ledger *out)
 	c->state = st;
 	c->md = md;
 	c->out = out;
+	c->event = -1;
 	return c;
+}
+
+static void
+group_release(struct commit *c, struct group *g)
+{
+	struct item *it;
+
+	for (it = g->item; it < g->item + g->n; it++) {
+		if (it->fd != -1)
+			close(it->fd);
+		if (it->file && !g->recorded)
+			maildir_stage_unlink(c->md, it->m.slot);
+	}
+	free(g->item);
+	free(g->settle);
+	free(g->fds);
 }
 
 void
 commit_free(struct commit *c)
 {
-	struct item *it;
+	struct err ignored;
 
 	if (c == NULL)
 		return;
-	for (it = c->g.item; it < c->g.item + c->g.n; it++) {
-		if (it->fd == -1)
-			continue;
-		close(it->fd);
-		if (!c->recorded)
-			maildir_stage_unlink(c->md, it->m.slot);
-	}
-	free(c->g.item);
-	free(c->g.settle);
+	if (c->busy)
+		(void)durable_join(&c->job, &ignored);
+	group_release(c, &c->sealed);
+	group_release(c, &c->g);
+	if (c->event != -1)
+		close(c->event);
 	free(c);
 }
 
@@ -93,6 +116,7 @@ commit_recover(struct commit *c, const char *user, const char *host, struct err 
 	if (recover(c->state, c->md, c->out, user, host, err) == -1)
 		return -1;
 	c->trusts = c->md != NULL && durable_trusts(maildir_stage_fd(c->md));
+	c->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return 0;
 }
 
@@ -118,12 +142,18 @@ int
 commit_add(struct commit *c, const struct commit_box *box, const struct state_msg *m, int fd, struct err *err)
 {
 	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)m->date } };
+	struct item *it = new_item(&c->g);
 
-	*new_item(&c->g) = (struct item){ .box = box, .m = *m, .fd = fd };
+	*it = (struct item){ .box = box, .m = *m, .file = fd != -1, .fd = fd };
 	c->g.bytes += m->bytes;
 	if (fd != -1 && m->date != DATE_NONE && futimens(fd, ts) == -1)
 		return err_sys(err, ERR_IO, STAGE_FILE, errno, maildir_path(c->md),
 		    "cannot set the time of a message");
+	c->g.files += it->file;
+	if (c->trusts && it->file && c->g.files > DURABLE_FEW) {
+		(void)close(it->fd); /* syncfs needs none; a lost write shows there */
+		it->fd = -1;
+	}
 	return 0;
 }
 
@@ -157,40 +187,53 @@ commit_settle(struct commit *c, int64_t gen, uint32_t settled, uint32_t uidnext)
 	g->settle[i] = (struct settle){ gen, settled, uidnext };
 }
 
+static bool
+empty(const struct group *g)
+{
+	return g->n == 0 && g->nsettle == 0;
+}
+
+static bool
+full(const struct group *g, unsigned times)
+{
+	return g->n >= times * COMMIT_MESSAGES || g->bytes >= (uint64_t)times * COMMIT_BYTES;
+}
+
 int
 commit_due(const struct commit *c)
 {
-	const struct group *g = &c->g;
 	int64_t left;
 
-	if (g->n == 0 && g->nsettle == 0)
+	if (c->busy || empty(&c->g))
 		return -1;
-	if (g->n >= COMMIT_MESSAGES || g->bytes >= COMMIT_BYTES)
+	if (full(&c->g, 1))
 		return 0;
-	left = g->since_ms + COMMIT_MS - now_ms();
+	left = c->g.since_ms + COMMIT_MS - now_ms();
 	return left > 0 ? (int)left : 0;
 }
 
-/* Step 1. */
-static int
-make_durable(struct commit *c, struct err *err)
+int
+commit_fd(const struct commit *c)
 {
-	int fds[COMMIT_MESSAGES * 2], rc;
-	size_t i, n = 0;
+	return c->busy ? c->event : -1;
+}
 
-	for (i = 0; i < c->g.n; i++) {
-		if (c->g.item[i].fd == -1)
-			continue;
-		fds[n++] = c->g.item[i].fd;
-		if (n < sizeof fds / sizeof fds[0])
-			continue;
-		if ((rc = durable_files(fds, n, maildir_stage_fd(c->md), c->trusts, err)) == -1)
-			return rc;
-		n = 0;
-	}
-	if (n == 0)
-		return 0;
-	return durable_files(fds, n, maildir_stage_fd(c->md), c->trusts, err);
+/* Step 1, as a job for this thread or another. */
+static void
+durable_job(struct commit *c, struct group *g)
+{
+	struct item *it;
+	size_t open = 0;
+
+	g->fds = xreallocarray(g->fds, g->n + 1, sizeof *g->fds);
+	for (it = g->item; it < g->item + g->n; it++)
+		if (it->fd != -1)
+			g->fds[open++] = it->fd;
+	c->job = (struct durable_job){ .fds = g->fds,
+		.n = g->files,
+		.dirfd = c->md == NULL ? -1 : maildir_stage_fd(c->md),
+		.trusts = c->trusts,
+		.event = c->event };
 }
 
 static int
@@ -203,9 +246,8 @@ record_item(struct commit *c, const struct item *it, struct err *err)
 }
 
 static int
-record_rows(struct commit *c, struct err *err)
+record_rows(struct commit *c, const struct group *g, struct err *err)
 {
-	const struct group *g = &c->g;
 	size_t i;
 
 	if (c->placed && state_delivered(c->state, err) == -1)
@@ -224,12 +266,12 @@ record_rows(struct commit *c, struct err *err)
 
 /* Step 2. */
 static int
-record(struct commit *c, struct err *err)
+record(struct commit *c, struct group *g, struct err *err)
 {
-	c->recorded = true;
+	g->recorded = true;
 	if (state_begin(c->state, err) == -1)
 		return -1;
-	if (record_rows(c, err) == -1) {
+	if (record_rows(c, g, err) == -1) {
 		state_rollback(c->state);
 		return -1;
 	}
@@ -247,15 +289,16 @@ id_of(const struct commit_box *b)
 
 /* Steps 3 and 4. */
 static int
-place(struct commit *c, struct err *err)
+place(struct commit *c, const struct group *g, struct err *err)
 {
 	struct place_id id;
 	struct item *it;
 
-	for (it = c->g.item; it < c->g.item + c->g.n; it++) {
-		if (it->fd == -1)
+	for (it = g->item; it < g->item + g->n; it++) {
+		if (!it->file)
 			continue;
-		close(it->fd);
+		if (it->fd != -1)
+			close(it->fd);
 		it->fd = -1;
 		id = id_of(it->box);
 		switch (place_file(c->md, &id, &it->m, err)) {
@@ -273,14 +316,14 @@ place(struct commit *c, struct err *err)
 
 /* Step 5. */
 static int
-write_receipts(struct commit *c, struct err *err)
+write_receipts(struct commit *c, const struct group *g, struct err *err)
 {
 	struct str path = STR_INIT;
 	struct place_id id;
 	struct item *it;
 	int rc = 0;
 
-	for (it = c->g.item; it < c->g.item + c->g.n && rc == 0; it++) {
+	for (it = g->item; it < g->item + g->n && rc == 0; it++) {
 		if (it->m.how == HOW_ADOPTED)
 			continue;
 		id = id_of(it->box);
@@ -295,32 +338,109 @@ write_receipts(struct commit *c, struct err *err)
 	return rc == 0 ? ledger_flush(c->out, err) : -1;
 }
 
-static void
-end_group(struct commit *c)
+/* Steps 2 to 5; then g is empty. */
+static int
+after_step_1(struct commit *c, struct group *g, struct err *err)
 {
-	c->g.n = c->g.nsettle = 0;
-	c->g.bytes = 0;
-	c->recorded = false;
+	int rc = 0;
+
+	if (record(c, g, err) == -1 || place(c, g, err) == -1) {
+		c->broken = true;
+		return -1;
+	}
+	if (!c->mute && (rc = write_receipts(c, g, err)) == -1)
+		c->mute = true;
+	g->n = g->nsettle = g->files = 0;
+	g->bytes = 0;
+	g->recorded = false;
 	c->placed = true;
+	return rc;
+}
+
+/* The sealed group, whose thread has ended or is waited for. */
+static int
+finish_sealed(struct commit *c, struct err *err)
+{
+	c->busy = false;
+	if (durable_join(&c->job, err) == -1) {
+		c->broken = true;
+		return -1;
+	}
+	return after_step_1(c, &c->sealed, err);
+}
+
+static int
+whole_group(struct commit *c, struct err *err)
+{
+	struct durable_job *j = &c->job;
+
+	durable_job(c, &c->g);
+	if (j->n > 0 && durable_files(j->fds, j->n, j->dirfd, j->trusts, err) == -1) {
+		c->broken = true;
+		return -1;
+	}
+	return after_step_1(c, &c->g, err);
+}
+
+static int
+usable(const struct commit *c, struct err *err)
+{
+	if (c->broken)
+		return err_set(err, ERR_IO, STAGE_FILE, NULL, "an earlier commit failed");
+	return 0;
 }
 
 int
 commit_group(struct commit *c, struct err *err)
 {
+	struct err e = ERR_INIT;
 	int rc = 0;
 
-	if (c->broken)
-		return err_set(err, ERR_IO, STAGE_FILE, NULL, "an earlier commit failed");
-	if (c->g.n == 0 && c->g.nsettle == 0)
-		return 0;
-	if (make_durable(c, err) == -1 || record(c, err) == -1 || place(c, err) == -1) {
-		c->broken = true;
+	if (usable(c, err) == -1)
 		return -1;
+	if (c->busy)
+		rc = finish_sealed(c, err);
+	if (c->broken || empty(&c->g) || whole_group(c, &e) == 0)
+		return rc;
+	err_merge(err, &e);
+	return -1;
+}
+
+/* The group in hand goes to its thread, and an empty one takes its place. */
+static bool
+seal(struct commit *c)
+{
+	struct group g = c->g;
+
+	durable_job(c, &g);
+	if (c->job.n <= DURABLE_FEW || c->event == -1 || durable_start(&c->job) == -1) {
+		c->g.fds = g.fds;
+		return false;
 	}
-	if (!c->mute && (rc = write_receipts(c, err)) == -1)
-		c->mute = true;
-	end_group(c);
-	return rc;
+	c->g = c->sealed;
+	c->sealed = g;
+	c->busy = true;
+	return true;
+}
+
+static bool
+ended(const struct commit *c)
+{
+	struct pollfd p = { .fd = c->event, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+int
+commit_step(struct commit *c, struct err *err)
+{
+	if (usable(c, err) == -1)
+		return -1;
+	if (c->busy && (ended(c) || full(&c->g, 2)) && finish_sealed(c, err) == -1)
+		return -1;
+	if (commit_due(c) != 0 || seal(c))
+		return 0;
+	return whole_group(c, err);
 }
 
 int

@@ -37,7 +37,10 @@
  * path unlinks them.  An fsync that failed is never repeated: the kernel may
  * have dropped the pages and say yes the second time.
  *
- *	commit_new → commit_recover → commit_add / commit_settle … commit_group …
+ * Step 1 of a large group takes as long as its download: a thread does it while
+ * the messages of the next group arrive.  All else is done here.
+ *
+ *	commit_new → commit_recover → commit_add / commit_settle … commit_step …
  *	→ commit_finish → commit_free
  */
 #ifndef MSTOOLS_COMMIT_H
@@ -93,8 +96,16 @@ void commit_adopt(struct commit *, const struct commit_box *, uint32_t uid, int6
     uint32_t olduid);
 /* What the generation's settled and UIDNEXT are once the group in hand is committed. */
 void commit_settle(struct commit *, int64_t gen, uint32_t settled, uint32_t uidnext);
-/* Milliseconds until the group in hand should be committed: 0 now, -1 nothing in hand. */
+/* Milliseconds until commit_step should be called: 0 now, -1 nothing to do before commit_fd is readable. */
 int commit_due(const struct commit *);
+/* Becomes readable when step 1 of a group has ended in its thread; -1 if there is none. */
+int commit_fd(const struct commit *);
+/*
+ * Goes on as far as it can without waiting: starts step 1 of the group in hand
+ * when it is due, does the others when step 1 has ended.  Waits only if so much
+ * has come meanwhile that memory and descriptors matter.  0; -1 as commit_group.
+ */
+int commit_step(struct commit *, struct err *);
 /* Commits what is in hand, steps 1 to 5.  0; -1: nothing more may be added, only commit_free. */
 int commit_group(struct commit *, struct err *);
 /*

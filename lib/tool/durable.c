@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -65,4 +67,42 @@ durable_files(const int *fds, size_t n, int dirfd, bool trusts, struct err *err)
 	if (n > 0 && dir_sync(dirfd) == -1)
 		return failed("fsync of the stage", err);
 	return 0;
+}
+
+static void *
+run(void *arg)
+{
+	struct durable_job *j = arg;
+	uint64_t one = 1;
+
+	j->rc = durable_files(j->fds, j->n, j->dirfd, j->trusts, &j->err);
+	(void)!write(j->event, &one, sizeof one);
+	return NULL;
+}
+
+int
+durable_start(struct durable_job *j)
+{
+	sigset_t all, old;
+	int rc;
+
+	j->err = (struct err)ERR_INIT;
+	/* Signals are for the thread that waits in poll. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&j->thread, NULL, run, j);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc == 0 ? 0 : -1;
+}
+
+int
+durable_join(struct durable_job *j, struct err *err)
+{
+	uint64_t n;
+
+	pthread_join(j->thread, NULL);
+	(void)!read(j->event, &n, sizeof n);
+	if (j->rc == -1)
+		*err = j->err;
+	return j->rc;
 }

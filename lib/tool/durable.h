@@ -11,6 +11,7 @@
 #ifndef MSTOOLS_DURABLE_H
 #define MSTOOLS_DURABLE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,10 +23,28 @@
 bool durable_trusts(int fd);
 
 /*
- * Makes n open files and their directory durable.  dirfd must have been open
- * before the first write to any of them.  0; -1 with err set: then nothing is
- * known of any of them, and trying again proves nothing.
+ * Makes n files and their directory durable; fds are those of the files, and
+ * may be NULL for more than DURABLE_FEW where syncfs is trusted.  dirfd must
+ * have been open before the first write to any of them.  0; -1 with err set:
+ * then nothing is known of any of them, and trying again proves nothing.
  */
 int durable_files(const int *fds, size_t n, int dirfd, bool trusts, struct err *);
+
+/* The same beside what the caller does meanwhile: one thread, which has the job to itself until it is joined. */
+struct durable_job {
+	int *fds; /* foreign until durable_join */
+	size_t n;
+	int dirfd;
+	bool trusts;
+	int event; /* an eventfd, foreign: readable when it is done */
+	/* private */
+	pthread_t thread;
+	int rc;
+	struct err err;
+};
+/* 0; -1: no thread to be had, do it yourself. */
+int durable_start(struct durable_job *);
+/* Waits for it.  As durable_files. */
+int durable_join(struct durable_job *, struct err *);
 
 #endif

@@ -77,7 +77,7 @@ commit_if_due(struct run *r)
 {
 	struct err e = ERR_INIT;
 
-	if (commit_due(r->commit) == 0 && commit_group(r->commit, &e) == -1)
+	if (commit_step(r->commit, &e) == -1)
 		run_fatal(r, &e);
 }
 
@@ -93,6 +93,7 @@ work(struct run *r)
 		if (r->over || task_idle(r))
 			break;
 		task_lanes(r);
+		link_watch(r->link, 1, commit_fd(r->commit));
 		if ((n = link_next(r->link, commit_due(r->commit), &ev, &e)) == -1) {
 			run_fatal(r, &e);
 			break;

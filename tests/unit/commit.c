@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include "base/file.h"
 #include "crew/wire.h"
@@ -78,7 +79,8 @@ stage(uint32_t uid, uint32_t slot, int *fd)
 	char *text = xasprintf("Subject: %u\n\n", uid);
 
 	*fd = maildir_stage_create(md, slot, &e);
-	ok(write_all(*fd, text, strlen(text)) == 0, "message %u is staged", uid);
+	if (*fd == -1 || write_all(*fd, text, strlen(text)) != 0)
+		ok(false, "message %u is staged", uid);
 	m.bytes = strlen(text);
 	free(text);
 	return m;
@@ -90,7 +92,8 @@ add(uint32_t uid, uint32_t slot)
 	int fd;
 	struct state_msg m = stage(uid, slot, &fd);
 
-	is_int(commit_add(c, &box, &m, fd, &e), 0, "message %u is added", uid);
+	if (commit_add(c, &box, &m, fd, &e) != 0)
+		ok(false, "message %u is added", uid);
 }
 
 /* Steps 1 and 2 alone. */
@@ -208,6 +211,64 @@ test_group(void)
 	open_all(true);
 	ok(!placed(4) && staged() == 0, "a message that was not committed leaves nothing behind");
 	is_int(lines(), 3, "no receipt comes twice");
+	close_all();
+}
+
+/* Goes on until nothing is in hand, as a run's loop does. */
+static int
+steps(void)
+{
+	struct pollfd p = { .events = POLLIN };
+	int rc = 0;
+
+	while (rc == 0 && (commit_due(c) != -1 || commit_fd(c) != -1)) {
+		p.fd = commit_fd(c);
+		poll(&p, 1, commit_due(c));
+		rc = commit_step(c, &e);
+	}
+	return rc;
+}
+
+static void
+test_thread(void)
+{
+	struct pollfd p = { .events = POLLIN };
+	uint32_t uid;
+
+	begin_test("thread");
+	open_all(true);
+	for (uid = 1; uid <= COMMIT_MESSAGES; uid++)
+		add(uid, uid);
+	is_int(commit_due(c), 0, "a full group is due now");
+	is_int(commit_step(c, &e), 0, "its first step begins");
+	p.fd = commit_fd(c);
+	ok(p.fd != -1, "in a thread");
+	add(300, 300);
+	is_int(commit_due(c), -1, "the next group waits for it");
+	ok(poll(&p, 1, 60000) == 1, "it ends");
+	is_int(commit_step(c, &e), 0, "then the others follow");
+	is_int(lines(), COMMIT_MESSAGES, "to the last, the receipts");
+	ok(!placed(300), "but for what came meanwhile");
+	is_int(steps(), 0, "which is the next group");
+	ok(placed(300), "and follows");
+	for (uid = 1001; uid <= 1020; uid++)
+		add(uid, uid);
+	is_int(steps(), 0, "a smaller group, when its time has come");
+	for (uid = 2001; uid <= 2020; uid++)
+		add(uid, uid);
+	is_int(commit_finish(c, &e), 0, "and one at the end");
+	is_int(lines(), COMMIT_MESSAGES + 41, "each has its receipt");
+	is_int(staged(), 0, "the stage is empty");
+	close_all();
+	open_all(true);
+	is_int(lines(), COMMIT_MESSAGES + 41, "nothing is left to be done");
+	for (uid = 3001; uid <= 3300; uid++)
+		add(uid, uid);
+	commit_step(c, &e);
+	close_all();
+	open_all(true);
+	is_int(staged(), 0, "given up while the thread was at work: nothing is left behind");
+	ok(!placed(3001), "and nothing delivered");
 	close_all();
 }
 
@@ -344,6 +405,7 @@ int
 main(void)
 {
 	test_group();
+	test_thread();
 	test_recovery();
 	test_lost_stage();
 	test_receipts();
