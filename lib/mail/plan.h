@@ -34,7 +34,7 @@
 #include "crew/wire.h"
 #include "mail/state.h"
 
-#define PLAN_BATCH_MESSAGES 200
+#define PLAN_BATCH_MESSAGES 500
 #define PLAN_BATCH_BYTES (8U << 20)
 #define PLAN_SMALL_UIDS 64 /* that few need no listing */
 #define PLAN_SET_MAX 7600  /* bytes of a UID set as text: the line stays under 8 kB */

@@ -10,10 +10,10 @@
 
 #include "mail/plan_int.h"
 
-#define FIRST_MESSAGES 8
-#define FIRST_BYTES (256U << 10)
+#define FIRST_MESSAGES 32
+#define FIRST_BYTES (512U << 10)
 #define LAST_MESSAGES 4 /* the smallest at the end */
-#define STEP_MAX 5	/* FIRST_BYTES << STEP_MAX is PLAN_BATCH_BYTES */
+#define STEP_MAX 4	/* FIRST_BYTES << STEP_MAX is PLAN_BATCH_BYTES */
 
 void
 plan_workers(struct plan *p, unsigned n)

@@ -317,7 +317,7 @@ test_batches(void)
 	struct plan_params par = params(1, 2001);
 	struct plan *p = simple(&par, 1, 2000, 100);
 	struct plan_batch b;
-	uint32_t want[] = { 8, 16, 32, 64, 128, 200, 200, 200 }, total = 0;
+	uint32_t want[] = { 32, 64, 128, 256, 500, 500, 500, 20 }, total = 0;
 	size_t i;
 
 	for (i = 0; i < sizeof want / sizeof *want; i++) {
