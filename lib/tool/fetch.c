@@ -180,13 +180,43 @@ spill_dir(const struct options *o)
 	return slash == o->state ? xstrdup("/") : xstrndup(o->state, (size_t)(slash - o->state));
 }
 
+struct owner {
+	const struct run *r;
+	struct err *err;
+};
+
+static int
+is_other(const char *user, const char *host, const char *folder, const struct state_gen *g, void *arg)
+{
+	const struct owner *o = arg;
+
+	(void)host;
+	(void)folder;
+	(void)g;
+	if (strcmp(user, o->r->store.user) == 0)
+		return 0;
+	return err_set(o->err, ERR_CONFIG, STAGE_FILE, maildir_path(o->r->store.md),
+	    "it holds mail of %s already: with --tree each mailbox needs a Maildir of its own", user);
+}
+
+/* INBOX is the root of a tree: two mailboxes in it could not be told apart. */
+static int
+check_tree(struct run *r, struct err *err)
+{
+	struct owner o = { r, err };
+
+	if (!r->o->tree || r->store.md == NULL || r->store.state == NULL)
+		return 0;
+	return state_gen_every(r->store.state, is_other, &o, err);
+}
+
 static int
 begin(struct run *r, struct err *err)
 {
 	char *dir;
 
 	r->out = ledger_new(STDOUT_FILENO, format_of(r->o), r->o->quiet);
-	if (store_open(&r->store, r->o, mode_of(r->o), err) == -1)
+	if (store_open(&r->store, r->o, mode_of(r->o), err) == -1 || check_tree(r, err) == -1)
 		return -1;
 	r->commit = commit_new(r->store.state, r->store.md, r->out);
 	dir = spill_dir(r->o);

@@ -52,6 +52,9 @@ is "$(cd tree && find . -path '*/new/*' -printf '%h\n' | LC_ALL=C sort | uniq -c
 ok 'all are there' mdcmp -r tree orig
 is "$(cut -f 8 "$out_file" | while read -r f; do [ -f "$f" ] || echo "$f"; done)" '' 'receipts name the files'
 
+run msfetch $imap_args -u other@contoso.example --tree tree <token
+status_is 78 'a tree holds one mailbox'
+
 # Dovecot opens the tree as its own and finds the folders' names again.
 # What is at hand here runs it as nobody, or as us; both may read.
 chmod -R a+rwX tree

@@ -12,7 +12,7 @@ fetch() {
 serve_many() {
 	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
 	rm -rf md orig
-	exchange_up -d "$T/orig" -e 'bytes 300' -e 'messages 1100' "$@"
+	exchange_up -d "$T/orig" -e 'bytes 300' -e 'messages 1200' "$@"
 }
 
 serve_many
@@ -20,7 +20,7 @@ fetch -v -j 2 md
 status_is 0 '-j 2'
 stderr_like 'one more connection' 'there is enough to do for a second connection'
 ok 'every message once, byte for byte' mdcmp -n md orig/INBOX
-is "$(cut -f 4 "$out_file" | sort -n | uniq | wc -l)" 1100 'each with its receipt'
+is "$(cut -f 4 "$out_file" | sort -n | uniq | wc -l)" 1200 'each with its receipt'
 fetch -v -j 2 md
 stdout_is '' 'nothing new'
 stderr_unlike 'one more connection' 'is found out with one'
