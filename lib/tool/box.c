@@ -294,6 +294,7 @@ box_drop(struct run *r, struct box *b)
 	if (b->plan != NULL && b->phase == BOX_FETCHES && !r->o->dry_run &&
 	    (settled = plan_settled(b->plan)) > b->gen.settled)
 		commit_settle(r->commit, b->gen.id, settled, b->uidnext);
+	poison_forget(r, b);
 	plan_free(b->plan);
 	b->plan = NULL;
 	b->phase = BOX_DONE;

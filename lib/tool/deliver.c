@@ -10,7 +10,8 @@
 #include "base/progress.h"
 #include "tool/run.h"
 
-#define STUCK 2 /* connections that broke at the same message before it is suspected */
+#define DISTRUSTED_MAX 3 /* workers that lie, before the fault is taken to be ours */
+#define STUCK 2		 /* connections that broke at the same message before it is suspected */
 
 #define WHY_EMPTY "the server says OK and does not send it"
 #define WHY_SUBSTITUTE "the server cannot render it and sends a notice in its place"
@@ -19,6 +20,13 @@
 static void
 distrust(struct run *r, int lane, const char *what)
 {
+	struct err e = ERR_INIT;
+
+	if (++r->distrusted > DISTRUSTED_MAX) {
+		err_set(&e, ERR_INTERNAL, STAGE_FETCH, "msworker", "%s", what);
+		run_fatal(r, &e);
+		return;
+	}
 	log_warn("msworker: %s; starting another", what);
 	link_renew(r->link, lane);
 }

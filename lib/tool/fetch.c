@@ -1,6 +1,8 @@
 /* fetch: the order of a run; see run.h for its parts. */
 #include "tool/fetch.h"
 
+#include <sys/resource.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include "base/progress.h"
 #include "tool/run.h"
 
+#define DESCRIPTORS 4096	/* enough for 16 connections and two groups */
 #define SERIAL_SECS (7 * 86400) /* so long a server is remembered that cannot take two commands at once */
 
 void
@@ -18,6 +21,8 @@ run_error(struct run *r, const struct err *e)
 {
 	struct err kept = *r->err;
 
+	if (e->kind == ERR_NONE)
+		return;
 	err_merge(&kept, e);
 	if (r->err->kind != ERR_NONE)
 		log_err(kept.kind == r->err->kind && strcmp(kept.text, r->err->text) == 0 ? e : r->err);
@@ -210,10 +215,24 @@ check_tree(struct run *r, struct err *err)
 	return state_gen_every(r->store.state, is_other, &o, err);
 }
 
+/* A slot on its way, and a file not synced yet, each need one. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) == -1 || l.rlim_cur >= DESCRIPTORS)
+		return;
+	l.rlim_cur = l.rlim_max == RLIM_INFINITY || l.rlim_max > DESCRIPTORS ? DESCRIPTORS : l.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 static int
 begin(struct run *r, struct err *err)
 {
 	char *dir;
+
+	raise_descriptors();
 
 	r->out = ledger_new(STDOUT_FILENO, format_of(r->o), r->o->quiet);
 	if (store_open(&r->store, r->o, mode_of(r->o), err) == -1 || check_tree(r, err) == -1)

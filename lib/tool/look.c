@@ -6,6 +6,8 @@
 #include "imap/folder.h"
 #include "tool/run.h"
 
+#define FOLDERS_MAX 20000 /* what a worker may make us remember */
+
 static void
 add_patterns(char *buf, size_t *len, const struct strlist *l)
 {
@@ -80,6 +82,8 @@ seen(const struct run *r, const char *name)
 void
 look_folder(struct run *r, const struct wire_folder *f)
 {
+	struct err e = ERR_INIT;
+
 	switch (f->state) {
 	case FOLDER_OK:
 		break;
@@ -92,6 +96,12 @@ look_folder(struct run *r, const struct wire_folder *f)
 	}
 	if (seen(r, f->name))
 		return;
+	if (r->nbox == FOLDERS_MAX) {
+		err_set(&e, ERR_PROTO, STAGE_FOLDER, NULL, "the server lists more than %d folders",
+		    FOLDERS_MAX);
+		run_fatal(r, &e);
+		return;
+	}
 	r->box = xreallocarray(r->box, r->nbox + 1, sizeof *r->box);
 	r->box[r->nbox++] = box_new(f);
 }

@@ -51,6 +51,18 @@ end(struct run *r, struct trial *t)
 }
 
 void
+poison_forget(struct run *r, const struct box *b)
+{
+	struct trial *t = r->trials, *next;
+
+	for (; t != NULL; t = next) {
+		next = t->next;
+		if (t->box == b)
+			end(r, t);
+	}
+}
+
+void
 poison_free(struct run *r)
 {
 	while (r->trials != NULL)

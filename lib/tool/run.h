@@ -137,6 +137,7 @@ struct run {
 	struct task *queue, **queue_tail;
 	struct lane_work lane[LINK_LANES];
 	unsigned lanes_wanted; /* so many were worth starting; some may have been given up since */
+	unsigned distrusted;   /* workers that said what cannot be */
 	struct trial *trials;
 	struct held *held; /* rejected by the command of --pipe in a row */
 	unsigned nheld, later;
@@ -235,6 +236,8 @@ bool poison_probe(struct run *r);
 void poison_ill(struct run *r, const char *why);
 /* Quarantines a message for the first time: its row, the report (ERR_DATA), and settled may pass it. */
 void poison_quarantine(struct run *r, struct box *, uint32_t uid, const char *why);
+/* The folder is given up, and its trials with it. */
+void poison_forget(struct run *r, const struct box *);
 void poison_free(struct run *r);
 
 /* --- filter.c --- */

@@ -34,6 +34,19 @@ slots_new(struct maildir *md, const char *dir)
 	return s;
 }
 
+/* What O_TMPFILE does, for file systems that have none. */
+static int
+open_unlinked(const char *dir)
+{
+	char *path = xasprintf("%s/.mstools.XXXXXX", dir);
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	if (fd != -1)
+		unlink(path);
+	free(path);
+	return fd;
+}
+
 static int
 open_file(const struct slots *s, uint32_t n, struct err *err)
 {
@@ -42,6 +55,8 @@ open_file(const struct slots *s, uint32_t n, struct err *err)
 	if (s->md != NULL)
 		return maildir_stage_create(s->md, n, err);
 	fd = open(s->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd == -1)
+		fd = open_unlinked(s->dir);
 	if (fd == -1)
 		err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, s->dir,
 		    "cannot make a temporary file");

@@ -68,6 +68,17 @@ dequeue(struct run *r)
 	return t;
 }
 
+/* The next queued task whose folder has not been given up since. */
+static struct task *
+queued(struct run *r)
+{
+	struct task *t;
+
+	while ((t = dequeue(r)) != NULL && t->box != NULL && t->box->plan == NULL)
+		task_free(t);
+	return t;
+}
+
 static struct task *
 list_task(struct box *b)
 {
@@ -142,7 +153,7 @@ must_wait(const struct run *r, const struct box *b)
 static struct task *
 next_task(struct run *r)
 {
-	struct task *t = dequeue(r);
+	struct task *t = queued(r);
 	size_t i;
 
 	for (i = 0; i < r->nbox && t == NULL && !r->over; i++) {

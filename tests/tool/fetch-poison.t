@@ -78,6 +78,29 @@ is "$(uids)" '1 2 3 4 5 7 8 9 10' 'is no error'
 fetch md
 stdout_is '' 'and is not looked for again'
 
+# A retry: two hours later, by a clock that says so.
+case $BUILD in *-san) clock= ;; *) clock=$(command -v faketime) ;; esac	# it must not come before the sanitizer
+if [ "$clock" ]; then
+	later() {
+		run env FAKETIME_DONT_FAKE_MONOTONIC=1 faketime -f "$1" msfetch $imap_args -u $box md <token
+	}
+	serve_odd -e 'message 4 nodata x4' -e 'message 6 nodata'
+	fetch md
+	status_is 65 'two that cannot be had'
+	later +90m
+	status_is 0 'the next try fails again: nothing is said'
+	later +3h
+	stdout_is '' 'the one after it is not due yet'
+	later +6h
+	is "$(uids)" 4 'what can be had by now is delivered'
+	rm orig/INBOX/6
+	ok 'all are there but the other' mdcmp -n md orig/INBOX
+	later +7h
+	stdout_is '' 'once'
+else
+	skip 'retries' 'no faketime'
+fi
+
 serve_odd -e 'message 2 nil' -e 'message 8 quoted' -e 'message 9 empty'
 fetch md
 is "$(uids)" '1 3 4 5 6 7 8 9 10' 'NIL is no message, a quoted string and nothing are'

@@ -100,6 +100,9 @@ forget "$exchange_pid"
 exchange_pid=
 fetch md
 status_is 69 'nobody there: 69'
+fetch --grace 1h md
+status_is 69 'with --grace the same status'
+stderr_is '' 'and not a word, for an hour'
 
 # Two commands in flight are more than it takes: one at a time, and remembered.
 serve_odd -e 'inflight any bad Command Error. 10' -e 'messages 300'
