@@ -46,6 +46,14 @@ stdout_is '' 'brings nothing'
 listing >after
 same_file after before 'and touches nothing'
 
+# Round trips after the connection, by a relay that counts them.
+relay_up "$STAND_IMAP_PORT"
+run msfetch --host localhost --port "$relay_port" --ca-file "$STAND_CA" -u $box md <token
+status_is 0 'the third, through a relay'
+wait_for 'grep -q "closed" "$relay_log"'
+flights=$(sed -n 's/.*flights=//p' "$relay_log")
+ok "nothing new costs at most 6 round trips ($flights)" test "$flights" -le 6
+
 mkdir -p new
 for i in 1 2 3; do printf 'Subject: new %s\n\nbody\n' $i >new/$i; done
 stand save $box INBOX new/1 new/2 new/3
