@@ -1,5 +1,5 @@
 #!/bin/sh
-# msfilter: the status table, what it keeps where, interruption, rotation.
+# msfilter: the status table, what it keeps where, rotation.  kill-msfilter.t kills it.
 . "${0%/*}/../lib/sh"
 
 tab=$(printf '\t')
@@ -212,68 +212,51 @@ run msfilter -f got ./flt
 status_is 65 'a torn one'
 is "$(uids "$out_file")" '1 ' 'is none'
 
-#
-# Killed before and after each thing that it has others do.  PATH leads it to
-# programs that count how often one of them is called, and kill it at the number
-# in the file "number"; before or after doing what they are there for.
-#
+# The run was killed while the filter had the message, and the filter has moved it: it is accepted.  It was
+# not if it was there when the filter had done with it.
+spool 4
+rm M/new/1700000000.V14U3
+mv got got.work
+printf '1\n2\nrun 3\n' >got.done
+run msfilter -f got ./flt
+is "$(uids "$out_file")" '3 4 ' 'what the filter took when the run was killed is accepted'
+stdout_like "$tab$T/M/cur/1700000000.V14U3:2,\$" 'with its receipt'
+spool 4
+rm M/new/1700000000.V14U3
+mv got got.work
+printf '1\n2\nrun 3\nran 3\n' >got.done
+run msfilter -f got ./flt
+is "$(uids "$out_file")" '4 ' 'what went afterwards is passed over'
 
-mkdir shims
-for program in mv rm timeout readlink find wc tail; do
-	cat >shims/$program <<-X
-	#!/bin/sh
-	PATH=\${PATH#*:}
-	echo >>$T/calls
-	[ "\$(wc -l <$T/calls)" = "\$(cat $T/number)" ] || exec $program "\$@"
-	[ "\$(cat $T/when)" = after ] || { kill -9 "\$(cat $T/victim)"; exit 1; }
-	$program "\$@"
-	kill -9 "\$(cat $T/victim)"
-	X
-	chmod +x shims/$program
-done
-# sees what the filter saw, however often
-cat >look <<'X'
-cat "$MSTOOLS_FILE" >/dev/null && echo "$MSTOOLS_UID" >>looked
-[ "$MSTOOLS_UID" != 2 ] || [ -e go ] || exit 75
+# The filter goes on when msfilter is killed, and takes the file from under that of the next run.
+spool 1
+cat >slow <<'X'
+trap '' TERM
+[ ! -e second ] || { mv "$MSTOOLS_FILE" taken.late; exit 1; }
+: >first
+read -r _ <gate
 X
-killed=0
-lost=
-many=
-# cut_off WHEN NUMBER OPTION...: 1 when it was not killed, so has no more steps than that.
-cut_off() {
-	spool 2
-	rm -f calls accepted looked go
-	echo "$1" >when
-	echo "$2" >number
-	where="$1 $2"
-	shift 2
-	PATH=$T/shims:$PATH sh -c 'echo $$ >victim; exec "$@"' - msfilter -f got "$@" sh ./look >>accepted 2>/dev/null &
-	wait $! 2>/dev/null
-	code=$?
-	[ $code -eq 137 ] || return 1
-	killed=$((killed + 1))
-	# msfetch brings one more, the filter has what it lacked, and all is done in two runs.
-	: >go
-	printf 'Subject: m3\n\nbody 3\n' >M/new/1700000000.V14U3
-	printf 'box\tINBOX\t14\t3\t-\t9\tabc\t%s/M/new/1700000000.V14U3\n' "$T" >>got
-	msfilter -f got "$@" sh ./look >>accepted 2>err || lost="$lost ($where: exit)"
-	msfilter -f got "$@" sh ./look >>accepted 2>err || lost="$lost ($where: exit)"
-	[ "$(sort -u looked | tr -d '\n')" = 123 ] || lost="$lost ($where: filter $(tr -d '\n' <looked))"
-	[ "$(cut -f 4 accepted | sort -u | tr -d '\n')" = 123 ] || lost="$lost ($where: receipts $(cut -f 4 accepted | tr -d '\n'))"
-	[ "$(find M/cur -type f | wc -l)" -eq "$files" ] && [ "$(find M/new -type f | wc -l)" -eq 0 ] || lost="$lost ($where: files)"
-	[ "$(echo got*)" = got.lock ] || lost="$lost ($where: left $(echo got*))"
-	# What is put off is seen twice; no other may be, but the one in hand.
-	[ "$(wc -l <looked)" -le 5 ] || many="$many ($where: $(tr -d '\n' <looked))"
-}
-for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-	files=3
-	cut_off after $n || break
-	files=0
-	[ $((n % 3)) -ne 0 ] || cut_off before $n -u
-done
-ok 'killed at a dozen points' [ $killed -ge 12 ]
-is "$lost" '' 'and run again: no message, receipt or file is lost'
-is "$many" '' 'and what was done is not done again'
+rm -f first second
+spawn cut msfilter -f got sh ./slow
+wait_for '[ -e first ]'
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
+forget "$pid"
+: >second
+run msfilter -f got sh ./slow
+is "$(uids "$out_file")" '1 ' 'a file that goes while the second filter has it'
+ok 'is no refusal' [ ! -e got.refused ]
+: >gate &
+wait $!
+
+# What the filter leaves running does not hold the lock.
+spool 1
+echo 'sleep 300 >/dev/null 2>&1 & echo $! >left' >verdict.m1
+run msfilter -f got ./flt
+run msfilter -f got ./flt
+status_is 0 'a filter that leaves something running'
+kill "$(cat left)"
+rm verdict.m1
 
 #
 # Usage
