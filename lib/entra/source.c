@@ -52,7 +52,7 @@ struct source {
 bool
 source_is_token(const char *s, size_t n)
 {
-	if (n == 0 || n > SOURCE_TOKEN_MAX || s[0] == '/' || s[0] == '.')
+	if (n == 0 || n > SOURCE_TOKEN_MAX || s[0] == '/' || s[0] == '.' || s[0] == '{')
 		return false;
 	for (size_t i = 0; i < n; i++)
 		if (s[i] <= ' ' || s[i] > '~' || s[i] == '@')
@@ -307,7 +307,7 @@ from_stdin(struct source *s, struct err *err)
 	if (s->receipts && s->o->null)
 		s->in.end = LINEBUF_NUL;
 	if (r != 1)
-		return r == -1 && err->kind == ERR_DATA && !s->receipts ? 0 : r;
+		return r == -1 && err->kind == ERR_DATA && !(s->receipts && has_alternative(s)) ? 0 : r;
 	if (source_is_token(line, len > 0 && line[len - 1] == '\r' ? len - 1 : len)) {
 		adopt(s, line, chomp_cr(line, len), FROM_STDIN);
 		return 1;

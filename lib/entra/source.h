@@ -13,7 +13,8 @@
  *
  * A token is 1…SOURCE_TOKEN_MAX printable ASCII characters without blanks and
  * without '@' (RFC 6750 has none in a b64token, and it marks a mailbox name),
- * and does not begin with '/' or '.'.  A line that is none is never printed.
+ * and does not begin with '/', '.' (a path) or '{' (what --json and --claims
+ * print).  A line that is none is never printed.
  *
  * Order of calls: source_open, source_token, any of the others, source_free.
  */

@@ -134,7 +134,7 @@ form(void)
 {
 	static const char *const good[] = { "a", "eyJ.eyJ.sig", "EwB4+/==", "t=EwB&p=", "~!" };
 	static const char *const bad[] = { "", "/path", ".path", "a b", "a\tb", "a\r", "u@x", "\xc3\xa9",
-		"a\x7f" };
+		"a\x7f", "{\"access_token\":\"x\"}" };
 	char *big = xmalloc(SOURCE_TOKEN_MAX + 1);
 
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
