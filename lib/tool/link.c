@@ -270,6 +270,7 @@ lost(struct link *l, int i, const struct crew_event *cev, struct link_event *ev,
 static void
 answered(struct lane *lane)
 {
+	lane->is.answered = true;
 	if (lane->in_flight > 1)
 		lane->is.paired = true;
 	if (lane->in_flight > 0)
@@ -294,7 +295,7 @@ packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
 			return 0;
 		lane->state = LANE_UP;
 		l->loss.ever_up = true;
-		l->loss.refusals = l->loss.unconnected = 0;
+		l->loss.refusals = 0;
 		ev->type = LINK_UP;
 		return 1;
 	case WIRE_MESSAGE:
@@ -304,7 +305,7 @@ packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
 		if (d->throttle_ms != 0)
 			return 0; /* nothing was done; WIRE_FAIL follows */
 		answered(lane);
-		l->loss.attempts = 0;
+		l->loss.attempts = l->loss.unconnected = 0;
 		return 1;
 	default:
 		return 1;

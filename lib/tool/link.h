@@ -15,11 +15,11 @@
  * it changes.  What link does about each loss (design §7):
  *
  *	refused			the source's next token; none: ERR_REFUSED
- *	token expired		the same; none: ERR_AGAIN
+ *	token expired		the same, LINK_ATTEMPTS times in a row; none: ERR_AGAIN
  *	not connected		again after a pause, again over IPv4; then ERR_REFUSED
- *	throttled (also a tagged NO)	waits up to --max-backoff; longer: leaves a note in the
- *				cache directory, ERR_AGAIN.  A note that is there: the same,
- *				without connecting
+ *	throttled (also a tagged NO)	waits up to --max-backoff; longer, or LINK_ATTEMPTS times in
+ *				a row: leaves a note in the cache directory, ERR_AGAIN.  A
+ *				note that is there: the same, without connecting
  *	reset, stall, BYE, cut	again with growing pauses, LINK_ATTEMPTS times without an
  *				answer in between; then ERR_AGAIN (never online: ERR_UNAVAIL
  *				or what the worker said, at once)

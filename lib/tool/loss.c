@@ -42,7 +42,7 @@ judge_token(struct loss *l, const struct loss_lane *lane, bool expired, struct e
 	enum err_kind kind = expired ? ERR_AGAIN : ERR_REFUSED;
 	int n;
 
-	if (!expired && ++l->refusals > REFUSALS_MAX)
+	if (expired ? l->attempts++ >= LINK_ATTEMPTS : ++l->refusals > REFUSALS_MAX)
 		return give_up(why, kind);
 	n = next_token(l, lane, expired ? "the token has expired" : "the token was refused", &err);
 	if (n == 1)
@@ -73,7 +73,7 @@ judge_throttled(struct loss *l, uint32_t ms, struct err *why)
 	unsigned secs = ms / 1000 + (ms % 1000 != 0);
 	struct err err = ERR_INIT;
 
-	if (secs <= l->o->max_backoff) {
+	if (secs <= l->o->max_backoff && l->attempts++ < LINK_ATTEMPTS) {
 		log_v(1, "throttled: waiting %u seconds, as the server asked", secs);
 		return again((int)(secs * 1000));
 	}
@@ -132,6 +132,8 @@ loss_judge(struct loss *l, const struct loss_lane *lane, const struct crew_event
 {
 	if (lane->renew)
 		return again(0);
+	if (lane->answered)
+		l->attempts = 0;
 	switch (ev->signal) {
 	case 0:
 		break;

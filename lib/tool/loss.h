@@ -22,7 +22,8 @@ struct loss {
 	unsigned token;			/* counts the tokens had so far */
 	unsigned attempts;		/* reconnects since the last answer */
 	unsigned suspects;		/* suspect losses since the last message */
-	unsigned refusals, unconnected; /* since the last login */
+	unsigned refusals;		/* since the last login */
+	unsigned unconnected;		/* since the last answer: Exchange lets in and answers CAPABILITY even so */
 	bool ever_up;
 	bool serial, ipv4, two_step; /* how to connect from now on */
 };
@@ -31,6 +32,7 @@ struct loss {
 struct loss_lane {
 	unsigned token; /* the count when it logged in */
 	bool paired;	/* something was answered while two commands were in flight: the server can */
+	bool answered;	/* something: its end is the first of a row, however many end with it */
 	bool renew;	/* we ended it ourselves, to have another one */
 };
 

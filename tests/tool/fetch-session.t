@@ -59,6 +59,10 @@ fetch md
 status_is 75 'none: 75'
 ok 'what came before is delivered' mdcmp -ns md orig/INBOX
 isnt "$(wc -l <"$out_file")" 0 'with its receipts'
+serve_odd -e 'on examine: bye Session invalidated - AccessTokenExpired'
+rm -f asked
+run msfetch $imap_args -u $box --token-cmd ./cmd md </dev/null
+status_is 75 'tokens without end that have all expired: 75'
 
 # Authenticated, but not connected.
 serve_odd -e 'on first #1-2: bad User is authenticated but not connected.'
@@ -67,6 +71,10 @@ status_is 0 'not connected twice: the third time it is'
 serve_odd -e 'on first: bad User is authenticated but not connected.'
 fetch md
 status_is 77 'not connected at all: 77'
+serve_odd -e 'on examine: bad User is authenticated but not connected.'
+fetch md
+status_is 77 'also where CAPABILITY is answered even so'
+ok 'after a few tries' [ "$(logins)" -le 4 ]
 
 # Throttled.
 serve_odd -e 'on uid fetch #1: bad Request is throttled. Suggested Backoff Time: 1200 milliseconds; bye Connection closed. 14'
@@ -80,6 +88,10 @@ before=$(logins)
 fetch md
 status_is 75 'and the next run does not even connect'
 is "$(logins)" "$before" 'so it is'
+
+serve_odd -e 'on uid fetch: bad Request is throttled. Suggested Backoff Time: 100 milliseconds; bye Connection closed. 14'
+fetch md
+status_is 75 'short ones without end: 75'
 
 # Connections that break.
 serve_odd -e 'on message #5: reset' -e 'on message #9: cut'

@@ -109,6 +109,7 @@ static void
 test_refusals(void)
 {
 	struct err why;
+	int n;
 
 	reset(false);
 	ok(judge(LOST_NOT_CONNECTED, ERR_REFUSED, STAGE_FIRST, 1, &why).again, "not connected: once more");
@@ -123,6 +124,15 @@ test_refusals(void)
 	    "an old token was refused: the newer one is tried");
 	ok(!judge(LOST_OTHER, ERR_PROTO, STAGE_TLS, 0, &why).again, "a bad certificate: no other try");
 	is_int(why.kind, ERR_PROTO, "76");
+	for (n = 0; judge(LOST_EXPIRED, ERR_AGAIN, STAGE_FOLDER, 1, &why).again && n < 100; n++)
+		;
+	is_int(n, LINK_ATTEMPTS, "tokens that all have expired before anything is answered: given up");
+	is_int(why.kind, ERR_AGAIN, "75");
+	lane.answered = true;
+	for (n = 0; judge(LOST_EXPIRED, ERR_AGAIN, STAGE_FETCH, 1, &why).again && n < 16; n++)
+		;
+	is_int(n, 16, "but sixteen connections that did their work may end with one token");
+	lane.answered = false;
 }
 
 static void
@@ -131,6 +141,7 @@ test_throttled(void)
 	struct crew_event ev = { .type = CREW_LOST };
 	struct err why = { .kind = ERR_AGAIN };
 	struct verdict v;
+	int n;
 
 	reset(true);
 	ev.fail.loss = LOST_THROTTLED;
@@ -138,9 +149,14 @@ test_throttled(void)
 	o.max_backoff = 2;
 	v = loss_judge(&l, &lane, &ev, &why);
 	ok(v.again && v.pause_ms == 2000, "a short throttling is waited for");
-	ev.fail.throttle_ms = 92415;
 	o.cache_dir = xasprintf("%s/cache", t_tmpdir());
 	o.host = xstrdup("imap.example");
+	for (n = 1; loss_judge(&l, &lane, &ev, &why).again && n < 100; n++)
+		;
+	is_int(n, LINK_ATTEMPTS, "but not for ever, one after the other");
+	is_int(why.kind, ERR_AGAIN, "75");
+	l.attempts = 0;
+	ev.fail.throttle_ms = 92415;
 	v = loss_judge(&l, &lane, &ev, &why);
 	ok(!v.again && why.kind == ERR_AGAIN, "a long one ends the run with 75");
 	free(o.cache_dir);
