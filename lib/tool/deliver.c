@@ -13,6 +13,8 @@
 #define DISTRUSTED_MAX 3 /* workers that lie, before the fault is taken to be ours */
 #define STUCK 2		 /* connections that broke at the same message before it is suspected */
 
+#define SURPLUS 64 /* messages that nobody wanted, beside as many as were */
+
 #define WHY_EMPTY "the server says OK and does not send it"
 #define WHY_SUBSTITUTE "the server cannot render it and sends a notice in its place"
 
@@ -85,6 +87,20 @@ arrived(struct run *r, struct task *t, const struct wire_message *m, int fd)
 		poison_proof(r, b, m->row.uid);
 }
 
+/* Not asked for, or known, or here already: a few come by accident. */
+static void
+unwanted(struct run *r, struct task *t, const struct wire_message *m, int fd)
+{
+	struct err e = ERR_INIT;
+
+	slots_discard(r->slots, m->slot, fd);
+	if (t == NULL || ++t->surplus <= t->count + SURPLUS)
+		return;
+	err_set(&e, ERR_PROTO, STAGE_FETCH, t->box != NULL ? t->box->name : NULL,
+	    "the server sends messages without end that were not asked for");
+	run_fatal(r, &e);
+}
+
 /* Is the file as long as the worker says? */
 static bool
 true_size(int fd, const struct wire_message *m)
@@ -118,7 +134,7 @@ message(struct run *r, int lane, const struct wire_message *m)
 		snprintf(t->why, sizeof t->why, "%s", WHY_SUBSTITUTE);
 	} else if (t == NULL || t->box == NULL || t->box->plan == NULL || t->box->phase != BOX_FETCHES ||
 	    !plan_came(t->box->plan, m->row.uid)) {
-		slots_discard(r->slots, m->slot, fd); /* not asked for, or known */
+		unwanted(r, t, m, fd);
 	} else {
 		arrived(r, t, m, fd);
 	}

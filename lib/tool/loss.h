@@ -19,11 +19,11 @@ struct loss {
 	const struct options *o; /* foreign; as are source and user */
 	struct source *source;
 	const char *user;
-	unsigned token;			/* counts the tokens had so far */
-	unsigned attempts;		/* reconnects since the last answer */
-	unsigned suspects;		/* suspect losses since the last message */
-	unsigned refusals;		/* since the last login */
-	unsigned unconnected;		/* since the last answer: Exchange lets in and answers CAPABILITY even so */
+	unsigned token;	      /* counts the tokens had so far */
+	unsigned attempts;    /* reconnects since the last answer */
+	unsigned suspects;    /* suspect losses since the last message */
+	unsigned refusals;    /* since the last login */
+	unsigned unconnected; /* since the last answer: Exchange lets in and answers CAPABILITY even so */
 	bool ever_up;
 	bool serial, ipv4, two_step; /* how to connect from now on */
 };

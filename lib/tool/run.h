@@ -96,6 +96,7 @@ struct task {
 	bool alone, retry;
 	uint32_t count;		  /* messages that may come */
 	uint32_t came;		  /* messages that came */
+	uint32_t surplus;	  /* and such as nobody wanted */
 	bool begun;		  /* a body has begun and not ended */
 	struct wire_range *range; /* owned */
 	size_t nrange;

@@ -217,6 +217,17 @@ expected(const struct lane_work *l)
 	return n;
 }
 
+static bool
+fetching(const struct lane_work *l)
+{
+	unsigned i;
+
+	for (i = 0; i < l->ntask; i++)
+		if (has_bodies(l->task[i]))
+			return true;
+	return false;
+}
+
 static void
 send_slots(struct run *r, int lane, uint32_t first, const int *fds, unsigned n)
 {
@@ -226,7 +237,11 @@ send_slots(struct run *r, int lane, uint32_t first, const int *fds, unsigned n)
 	link_send_fds(r->link, lane, &w, fds, n);
 }
 
-/* Sends slots when the lane has less than half of what it should have. */
+/*
+ * Sends slots when the lane has less than half of what it should have.  Also
+ * where all that may come has come: a body that the server sends once more
+ * waits for a slot as well.
+ */
 static void
 top_up(struct run *r, int lane)
 {
@@ -234,7 +249,7 @@ top_up(struct run *r, int lane)
 	struct err e = ERR_INIT;
 	int fds[SLOTS_LANE], slot, first = -1;
 
-	if (want == 0)
+	if (!fetching(&r->lane[lane]))
 		return;
 	want = want + SLOTS_SPARE < SLOTS_LANE ? want + SLOTS_SPARE : SLOTS_LANE;
 	if (have > want / 2)

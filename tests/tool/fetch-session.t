@@ -93,6 +93,18 @@ serve_odd -e 'on uid fetch: bad Request is throttled. Suggested Backoff Time: 10
 fetch md
 status_is 75 'short ones without end: 75'
 
+# A server that repeats itself.
+printf '* 1 FETCH (UID 1 INTERNALDATE " 1-Jan-2024 00:00:00 +0000" BODY[] {12}\r\nA: b\r\n\r\nhi\r\n)\r\n' >again
+cat again again again again again again >six
+serve_odd -e "on uid fetch body #1: file $T/six; ok FETCH completed."
+fetch md
+status_is 0 'a message that comes six times'
+is "$(find md/new -type f -name '*U1F*' | wc -l)" 1 'is delivered once'
+is "$(find md/new -type f | wc -l)" 20 'and the others after it'
+serve_odd -e "on uid fetch body #1: $(printf "file $T/six; %.0s" 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20)stall"
+fetch --timeout 20 md
+status_is 76 'and one that never stops: 76'
+
 # Connections that break.
 serve_odd -e 'on message #5: reset' -e 'on message #9: cut'
 fetch md
