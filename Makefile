@@ -54,6 +54,8 @@ all: $(LIB) $(BINS) $(WORKER)
 
 tests: all $(UNIT)
 
+objects: $(LIBOBJ) $(patsubst %.c,$(B)/obj/%.o,$(wildcard cmd/*.c tests/unit/*.c))
+
 Q	= $(if $(V),,@)
 SAY	= $(if $(V),@:,@printf '  %-4s %s\n')
 
@@ -107,7 +109,8 @@ SAN_TOOL_TESTS = $(patsubst %,$(SANB)/tests/tool/%.t,$(SAN_AGAIN))
 SAN_UNIT = $(patsubst $(BUILD)/%,$(SANB)/%,$(UNIT))
 
 check:
-	scripts/deps test
+	scripts/deps test lint
+	$(MAKE) lint
 	$(MAKE) -j$(JOBS) SAN= NO_CAGE= tests
 	$(MAKE) -j$(JOBS) SAN=1 NO_CAGE= tests
 	mkdir -p $(SANB)/tests/tool
@@ -125,14 +128,16 @@ LINT_SH	= $(filter-out %.md %.json,$(sort $(wildcard scripts/* tests/one tests/*
 
 lint:
 	scripts/deps lint
-	clang-format --dry-run -Werror $(LINT_C)
-	shellcheck -S warning $(sort $(LINT_SH))
+	@echo clang-format, shellcheck
+	@clang-format --dry-run -Werror $(LINT_C)
+	@shellcheck -S warning $(sort $(LINT_SH))
 	mandoc -Tlint -Wwarning man/*
-	for h in $(wildcard lib/*/*.h); do \
+	@echo 'each header alone'
+	@for h in $(wildcard lib/*/*.h); do \
 		$(CC) $(P_CPPFLAGS) -std=c11 $(WARN) -Werror -fsyntax-only -x c $$h || exit 1; \
 	done
 	for cc in gcc clang; do \
-		$(MAKE) -j$(JOBS) BUILD=$(BUILD)/lint-$$cc CC=$$cc WERROR=-Werror SAN= NO_CAGE= tests || exit 1; \
+		$(MAKE) -j$(JOBS) BUILD=$(BUILD)/lint-$$cc CC=$$cc WERROR=-Werror SAN= NO_CAGE= objects || exit 1; \
 	done
 
 format:
@@ -151,7 +156,7 @@ bench-quick:
 clean:
 	rm -rf $(BUILD) $(BUILD)-san $(BUILD)-nocage $(BUILD)-coverage*
 
-.PHONY: all tests install check demo lint format fuzz fault interop coverage bench bench-quick clean
+.PHONY: all tests objects install check demo lint format fuzz fault interop coverage bench bench-quick clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

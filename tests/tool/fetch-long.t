@@ -32,13 +32,13 @@ ok 'by another token' test "$(grep 'C: .* AUTHENTICATE' "$exchange_log" | awk '{
 
 # Progress: on a terminal, for what takes longer than a second; nowhere else.
 exchange_up -e 'messages 20' -e 'delay 150'
-cat >tty <<X2
+cat >on-terminal <<X2
 msfetch $imap_args -u $box "\$@" <token >got
 X2
-TERM=vt100 COLUMNS=80 script -qec 'sh tty seen' typescript >/dev/null 2>&1
+TERM=vt100 COLUMNS=80 script -qec 'sh on-terminal seen' typescript >/dev/null 2>&1
 is "$(wc -l <got)" 20 'on a terminal: all receipts on standard output'
 ok 'and a line of progress' grep -qaE '[0-9]+ (messages|of)' typescript
-TERM=vt100 script -qec 'sh tty --no-progress still' typescript >/dev/null 2>&1
+TERM=vt100 script -qec 'sh on-terminal --no-progress still' typescript >/dev/null 2>&1
 is "$(wc -l <got) $(grep -aEc '[0-9]+ (messages|of)' typescript)" '20 0' 'none with --no-progress'
 run msfetch $imap_args -u $box unseen <token
 stderr_is '' 'none where standard error is no terminal'
