@@ -8,6 +8,7 @@
 #include "mail/maildir.h"
 
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -323,10 +324,24 @@ maildir_lock(struct maildir *md, uint64_t wait_s, int64_t *since, struct err *er
 
 /* ---- id ---- */
 
+/* "id", and since there may be several Maildirs to a state, "self" below it. */
+static int
+id_parse(struct maildir *md, const char *buf)
+{
+	unsigned char raw[16];
+	size_t len = strlen(buf);
+
+	memset(md->self, 0, sizeof md->self);
+	if (len < 33 || buf[32] != '\n' || unhex(raw, buf, sizeof raw) == -1)
+		return -1;
+	if (len == 33)
+		return 0;
+	return len == 50 && buf[49] == '\n' ? unhex(md->self, buf + 33, sizeof md->self) : -1;
+}
+
 int
 maildir_id_read(struct maildir *md, char id[33], struct err *err)
 {
-	unsigned char raw[16];
 	char buf[64];
 	int rc = read_small(md->fd, ID, buf, sizeof buf, NULL);
 
@@ -336,7 +351,7 @@ maildir_id_read(struct maildir *md, char id[33], struct err *err)
 		    STAGE_FILE, errno, md->path, "cannot read %s", ID);
 	if (rc == 0)
 		return 0;
-	if (strlen(buf) != 33 || buf[32] != '\n' || unhex(raw, buf, sizeof raw) == -1)
+	if (id_parse(md, buf) == -1)
 		return err_set(err, ERR_CONFIG, STAGE_FILE, md->path,
 		    "%s does not hold an id: choose --rebuild (the files are there) or --baseline (they were consumed)",
 		    ID);
@@ -345,15 +360,27 @@ maildir_id_read(struct maildir *md, char id[33], struct err *err)
 	return 1;
 }
 
+int64_t
+maildir_self(const struct maildir *md)
+{
+	int64_t self;
+
+	memcpy(&self, md->self, sizeof self);
+	return self;
+}
+
 int
 maildir_id_write(struct maildir *md, const char *id, struct err *err)
 {
-	char buf[34], old[33];
+	char buf[51], old[33], self[17];
 	struct err ignored = ERR_INIT;
 
 	/* A run that finds it as it should be writes nothing. */
-	if (maildir_id_read(md, old, &ignored) == 1 && strcmp(old, id) == 0)
+	if (maildir_id_read(md, old, &ignored) == 1 && strcmp(old, id) == 0 && maildir_self(md) != 0)
 		return 0;
-	snprintf(buf, sizeof buf, "%s\n", id);
+	if (maildir_self(md) == 0 && getrandom(md->self, sizeof md->self, 0) != (ssize_t)sizeof md->self)
+		return err_sys(err, ERR_OS, STAGE_FILE, errno, md->path, "no random numbers");
+	hex(self, md->self, sizeof md->self);
+	snprintf(buf, sizeof buf, "%s\n%s\n", id, self);
 	return file_replace(md->fd, ID, buf, strlen(buf), err);
 }

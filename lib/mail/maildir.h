@@ -35,9 +35,14 @@ int maildir_fd(const struct maildir *);		  /* the directory itself */
  */
 int maildir_lock(struct maildir *, uint64_t wait_s, int64_t *since, struct err *);
 
-/* .mstools.id: the state id this Maildir belongs to.  1 read into id[33], 0 none, -1. */
+/*
+ * .mstools.id: the state id this Maildir belongs to, and in a second line a
+ * random number of its own.  1 read into id[33], 0 none, -1.
+ */
 int maildir_id_read(struct maildir *, char id[33], struct err *);
 int maildir_id_write(struct maildir *, const char *id, struct err *);
+/* That number, which tells the Maildir from others of the same state; 0 before it was read or written. */
+int64_t maildir_self(const struct maildir *);
 /* Is any file of ours in new/ or cur/ of the root or a subfolder?  1, 0, -1.  Stops at the first. */
 int maildir_has_ours(struct maildir *, struct err *);
 

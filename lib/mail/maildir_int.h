@@ -30,6 +30,7 @@ struct maildir {
 	int stage; /* tmp/mstools/, -1 until maildir_stage_open */
 	int lock;  /* -1 not locked */
 	bool stage_dirty;
+	unsigned char self[8]; /* see maildir_self */
 	struct mbox *mbox;
 	size_t nmbox, capmbox;
 	struct curindex index;

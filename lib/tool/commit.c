@@ -146,10 +146,10 @@ commit_add(struct commit *c, const struct commit_box *box, const struct state_ms
 
 	*it = (struct item){ .box = box, .m = *m, .file = fd != -1, .fd = fd };
 	c->g.bytes += m->bytes;
+	c->g.files += it->file;
 	if (fd != -1 && m->date != DATE_NONE && futimens(fd, ts) == -1)
 		return err_sys(err, ERR_IO, STAGE_FILE, errno, maildir_path(c->md),
 		    "cannot set the time of a message");
-	c->g.files += it->file;
 	if (c->trusts && it->file && c->g.files > DURABLE_FEW) {
 		(void)close(it->fd); /* syncfs needs none; a lost write shows there */
 		it->fd = -1;

@@ -15,6 +15,7 @@ struct recovery {
 	struct ledger *out;
 	struct err *err;
 	bool stage_was_there;
+	int64_t self; /* of the Maildir that the pending rows are of; 0 not known */
 	size_t pending, owed;
 	struct str subdir, path; /* scratch */
 };
@@ -23,6 +24,26 @@ static struct place_id
 id_of(const struct recovery *r, const struct state_row *row)
 {
 	return (struct place_id){ row->user, row->host, row->folder, row->uidvalidity, r->subdir.s };
+}
+
+/*
+ * Several Maildirs may share a state.  Only the stage of the one that was being
+ * filled tells anything: what another's lacks has not been placed.
+ */
+#define NOTE_SELF "maildir"
+
+static bool
+is_another(const struct recovery *r)
+{
+	return r->self != 0 && maildir_self(r->md) != 0 && r->self != maildir_self(r->md);
+}
+
+static int
+note_self(struct recovery *r)
+{
+	if (r->md == NULL || maildir_self(r->md) == 0 || r->self == maildir_self(r->md))
+		return 0;
+	return state_note_set(r->state, NOTE_SELF, maildir_self(r->md), r->err);
 }
 
 /*
@@ -46,9 +67,10 @@ look_or_retry(struct recovery *r, const struct state_row *row, const struct plac
 		return n == 1 ? 0 : -1;
 	log_warn("%s: message %u of %s: %s; it is fetched again", maildir_path(r->md), row->msg.uid,
 	    row->folder, p.reason);
-	if (state_msg_delete(r->state, row->gen, row->msg.uid, r->err) == -1)
+	/* In this order: with both, it would be looked for again; with neither, never. */
+	if (state_poison_put(r->state, row->gen, &p, r->err) == -1)
 		return -1;
-	return state_poison_put(r->state, row->gen, &p, r->err);
+	return state_msg_delete(r->state, row->gen, row->msg.uid, r->err);
 }
 
 static int
@@ -60,9 +82,10 @@ settle_pending(const struct state_row *row, void *arg)
 	r->pending++;
 	if (row->msg.how != HOW_FILE)
 		return 0;
-	if (r->md == NULL)
+	if (r->md == NULL || is_another(r))
 		return err_set(r->err, ERR_CONFIG, STAGE_FILE, NULL,
-		    "the state has messages that are not in their Maildir yet; name the MAILDIR once more");
+		    "the state has messages that are not in their Maildir yet: "
+		    "run once more with the MAILDIR of the last run");
 	if (place_subdir(&r->subdir, r->state, row->user, row->folder, r->err) == -1)
 		return -1;
 	id = id_of(r, row);
@@ -143,12 +166,13 @@ recover_pending(struct recovery *r)
 		r->stage_was_there = faccessat(maildir_fd(r->md), "tmp/mstools", F_OK, 0) == 0;
 	if (r->md != NULL && r->stage_was_there && maildir_stage_open(r->md, r->err) == -1)
 		return -1;
-	if (state_pending_each(r->state, settle_pending, r, r->err) == -1)
+	if (state_note_get(r->state, NOTE_SELF, &r->self, r->err) == -1 ||
+	    state_pending_each(r->state, settle_pending, r, r->err) == -1)
 		return -1;
 	if (r->md != NULL && r->stage_was_there &&
 	    (maildir_sync(r->md, r->err) == -1 || maildir_stage_each(r->md, remove_staged, r, r->err) == -1))
 		return -1;
-	if (r->pending > 0 && note(r, false) == -1)
+	if ((r->pending > 0 && note(r, false) == -1) || note_self(r) == -1)
 		return -1;
 	return r->md != NULL && !r->stage_was_there ? maildir_stage_open(r->md, r->err) : 0;
 }

@@ -2,9 +2,13 @@
 #include "tool/commit.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+
+#include <sqlite3.h>
 
 #include "base/file.h"
 #include "crew/wire.h"
@@ -351,6 +355,125 @@ test_lost_stage(void)
 	close_all();
 }
 
+/* ---- killed while a lost stage is dealt with ---- */
+
+static int commits; /* until the process kills itself at one; 0: never */
+
+static int
+on_commit(void *arg)
+{
+	(void)arg;
+	if (commits > 0 && --commits == 0)
+		kill(getpid(), SIGKILL);
+	return 0;
+}
+
+static int
+hook(sqlite3 *db, char **msg, const struct sqlite3_api_routines *api)
+{
+	(void)msg;
+	(void)api;
+	sqlite3_commit_hook(db, on_commit, NULL);
+	return SQLITE_OK;
+}
+
+static void
+lose_stage(void)
+{
+	char *path = xasprintf("%s/tmp/mstools", md_path);
+
+	maildir_stage_unlink(md, 0);
+	ok(rmdir(path) == 0, "the stage is lost");
+	free(path);
+}
+
+static void
+test_killed_over_lost_stage(void)
+{
+	struct state_poison p;
+	char name[20];
+	int n, status;
+	pid_t pid;
+
+	sqlite3_auto_extension((void (*)(void))hook);
+	for (n = 1; n <= 3; n++) {
+		snprintf(name, sizeof name, "killed%d", n);
+		begin_test(name);
+		open_all(true);
+		record(1, 0);
+		lose_stage();
+		close_all();
+		if ((pid = fork()) == 0) {
+			commits = n;
+			open_all(false);
+			(void)commit_recover(c, USER, HOST, &e);
+			_exit(0);
+		}
+		ok(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status), "recovery killed at COMMIT %d", n);
+		open_all(true);
+		p.uid = 0;
+		state_poison_each(st, gen.id, find_poison, &p, &e);
+		is_int(p.uid, 1, "what is nowhere is tried again all the same");
+		is_int(state_msg_find(st, gen.id, 1, NULL, &e), 0, "and not taken for delivered");
+		close_all();
+	}
+	sqlite3_cancel_auto_extension((void (*)(void))hook);
+}
+
+/* ---- two Maildirs, one state ---- */
+
+static void
+open_shared(const char *path)
+{
+	char *db = xasprintf("%s/shared.db", t_tmpdir());
+	int fd;
+
+	e = (struct err)ERR_INIT;
+	maildir_open(&md, path, MAILDIR_CREATE, &e);
+	state_open(&st, db, STATE_CREATE, &e);
+	free(db);
+	is_int(maildir_id_write(md, state_id(st), &e), 0, "%s belongs to the state", strrchr(path, '/') + 1);
+	if (state_gen_find(st, USER, HOST, "INBOX", &gen, &e) == 0)
+		state_gen_new(st, USER, HOST, "INBOX", 14, &gen, &e);
+	fd = open(receipts, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	out = ledger_new(fd, RECEIPT_TSV, false);
+	c = commit_new(st, md, out);
+}
+
+static void
+test_shared_state(void)
+{
+	char *other;
+	int fd;
+
+	begin_test("one");
+	other = xasprintf("%s/two", t_tmpdir());
+	open_shared(other);
+	is_int(commit_recover(c, USER, HOST, &e), 0, "a run with the other one");
+	stage(7, 0, &fd);
+	close(fd);
+	close_all();
+	open_shared(md_path);
+	is_int(commit_recover(c, USER, HOST, &e), 0, "a run with the one");
+	record(1, 0);
+	record(2, 1);
+	close_all();
+	open_shared(other);
+	is_int(commit_recover(c, USER, HOST, &e), -1, "pending there: the other one's stage tells nothing");
+	is_int(e.kind, ERR_CONFIG, "78");
+	is_int(pending(), 2, "and they stay pending");
+	close_all();
+	open_shared(md_path);
+	is_int(commit_recover(c, USER, HOST, &e), 0, "with the one again");
+	ok(placed(1) && placed(2), "they are placed");
+	close_all();
+	open_shared(other);
+	is_int(commit_recover(c, USER, HOST, &e), 0, "then the other one is welcome");
+	is_int(staged(), 0, "and its stage empty");
+	close_all();
+	free(other);
+}
+
 static void
 test_receipts(void)
 {
@@ -408,6 +531,8 @@ main(void)
 	test_thread();
 	test_recovery();
 	test_lost_stage();
+	test_killed_over_lost_stage();
+	test_shared_state();
 	test_receipts();
 	test_places();
 	free(md_path);

@@ -220,12 +220,22 @@ test_id(void)
 	static const char id[] = "00112233445566778899aabbccddeeff";
 	char *path = fresh("id"), got[33];
 	struct maildir *md = open_md(path);
+	int64_t self;
 
 	is_int(maildir_id_read(md, got, &err), 0, "none");
 	is_int(maildir_id_write(md, id, &err), 0, "written");
 	is_int(maildir_id_read(md, got, &err), 1, "read");
 	is_str(got, id, "the same");
 	is_int(mode_of(in(path, ".mstools.id")), 0600, "mode");
+	self = maildir_self(md);
+	ok(self != 0, "with a number of its own");
+	is_int(maildir_id_write(md, "ffffffffffffffffffffffffffffffff", &err), 0, "another state");
+	ok(maildir_self(md) == self, "the same number");
+	put(path, ".mstools.id", "00112233445566778899aabbccddeeff\n");
+	is_int(maildir_id_read(md, got, &err), 1, "an id without one");
+	ok(maildir_self(md) == 0, "is one all the same");
+	put(path, ".mstools.id", "00112233445566778899aabbccddeeff\n0011223344556677");
+	is_int(maildir_id_read(md, got, &err), -1, "torn");
 	put(path, ".mstools.id", "00112233445566778899aabbccddeeff0\n");
 	err_clear(&err);
 	is_int(maildir_id_read(md, got, &err), -1, "too long");
