@@ -18,6 +18,8 @@
 #include "crew/crew_priv.h"
 #include "crew/spawn.h"
 
+#define MESSAGE_MAX 0x7fffffffu /* bytes; Exchange takes 150 MB: who announces more is out of order */
+
 /* --- opening --- */
 
 static int
@@ -141,7 +143,7 @@ fill_connect(const struct crew *c, struct wire_connect *p, const struct secret *
 	p->port = o->port;
 	p->timeout_ms = o->timeout > INT_MAX / 1000 ? INT_MAX : o->timeout * 1000;
 	p->verbose = (uint32_t)log_verbose();
-	p->max_literal = UINT32_MAX;
+	p->max_literal = MESSAGE_MAX;
 	fill_look(c, p);
 	if (token->len == 0 || token->len > sizeof p->token)
 		return err_set(err, ERR_CONFIG, STAGE_TOKEN, NULL, "a token of %zu bytes", token->len);

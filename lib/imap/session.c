@@ -359,8 +359,8 @@ auth_answer(struct session *s, enum session_result r, const char *text)
 	return 0;
 }
 
-static int
-greeting(struct session *s, const char *line)
+int
+session_greeting(struct session *s, const char *line)
 {
 	if (strncasecmp(line, "* OK", 4) != 0)
 		return session_over(s, ERR_PROTO, STAGE_GREETING, LOST_OTHER, "unexpected greeting: %s",
@@ -389,7 +389,7 @@ session_untagged(struct session *s, const char *line, size_t n, enum resp_kind k
 	if (strncasecmp(line, "* BYE", 5) == 0)
 		return said_bye(s, line[5] == ' ' ? line + 6 : line + 5);
 	if (s->state == S_GREETING)
-		return greeting(s, line);
+		return session_greeting(s, line);
 	if (kind == RESP_FETCH)
 		return fetch_response(s, line, n);
 	if (kind == RESP_SEARCH) {
@@ -482,6 +482,7 @@ session_tagged(struct session *s, const char *line)
 		job_untagged(s, line);
 		return 0;
 	}
+	s->heard = 0;
 	r = result_of(rest, &text);
 	if (found->rest != NULL)
 		s->literal_wait = false;

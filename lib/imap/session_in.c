@@ -39,6 +39,21 @@ too_long(struct session *s)
 	    LINE_LIMIT);
 }
 
+/*
+ * A peer may not go on for ever between two answers to commands, however fast
+ * and well-formed: everything that comes has a cost, bodies and continuations
+ * (each makes us do something) more than their bytes.
+ */
+static int
+heard(struct session *s, uint64_t bytes, bool dear)
+{
+	s->heard += bytes + (dear ? HEARD_DEAR : 0);
+	if (s->heard <= HEARD_LIMIT)
+		return 0;
+	return session_over(s, ERR_AGAIN, session_stage(s), LOST_STREAM,
+	    "a flood of replies without an answer to what was asked");
+}
+
 static void
 next_response(struct session *s)
 {
@@ -68,6 +83,7 @@ search_chunk(struct session *s)
 	r->len = (size_t)(blank - r->s);
 	str_adds(r, "\r\n");
 	session_untagged(s, r->s, r->len, RESP_SEARCH);
+	heard(s, r->len, false);
 	str_clear(r);
 	str_add(r, rest.s, rest.len);
 	str_release(&rest);
@@ -218,6 +234,7 @@ take_literal(struct session *s)
 		n = (size_t)in->left;
 	k = n < in->keep ? n : (size_t)in->keep;
 	str_add(&in->resp, in->buf + in->start, k);
+	s->heard += n - k;
 	in->start += n;
 	in->left -= n;
 	in->keep -= k;
@@ -253,6 +270,8 @@ take_body(struct session *s)
 		n = (size_t)in->left;
 	if (!in->skip && body_add(&s->body, in->buf + in->start, n) == -1)
 		return file_error(s);
+	if (in->skip)
+		s->heard += n;
 	in->start += n;
 	in->left -= n;
 	if (in->left > 0) {
@@ -283,9 +302,13 @@ complete(struct session *s)
 
 	if (in->kind == RESP_FETCH && fetch_needs_slot(s))
 		return 0;
+	if (heard(s, in->resp.len, in->bodies > 0 || in->resp.s[0] == '+') == -1)
+		return -1;
 	if (in->kind == RESP_STATUS || in->kind == RESP_OTHER)
 		chomp(&in->resp);
-	if (in->kind != RESP_OTHER)
+	if (in->kind == RESP_OTHER && s->state == S_GREETING && in->resp.len > 0)
+		r = session_greeting(s, in->resp.s); /* of another service */
+	else if (in->kind != RESP_OTHER)
 		r = session_untagged(s, in->resp.s, in->resp.len, in->kind);
 	else if (in->resp.len > 0 && in->resp.s[0] == '+')
 		r = session_continue(s, in->resp.s + (in->resp.s[1] == ' ' ? 2 : 1),

@@ -12,6 +12,9 @@
 #define SEARCH_CHUNK (32 * 1024) /* a SEARCH answer is parsed in pieces of this size */
 #define LITERAL_KEEP (64 * 1024) /* of a literal that is no body; the rest of a header field is dropped */
 #define FOLDERS_LIMIT 100000	 /* in a LIST answer */
+#define HEARD_LIMIT \
+	(64 * 1024 * 1024)     /* what may come before a command is answered: a LIST of 100000 folders … */
+#define HEARD_DEAR (16 * 1024) /* a body, a continuation: 4096 of them */
 
 /* --- a body on its way to a slot --- */
 
@@ -188,6 +191,8 @@ struct session {
 	struct body body;
 	struct parser *parser;
 
+	uint64_t heard; /* cost of what has come since a command was answered */
+
 	unsigned tag;
 	struct cmd cmd[SESSION_IN_FLIGHT + 2]; /* oldest first */
 	unsigned ncmd;
@@ -219,6 +224,8 @@ struct cmd *session_command(struct session *, enum cmd_kind, struct job *, const
 int session_grave(struct session *, const char *text);
 int session_untagged(struct session *, const char *, size_t, enum resp_kind);
 int session_tagged(struct session *, const char *);
+/* The first line. */
+int session_greeting(struct session *, const char *);
 int session_continue(struct session *, const char *, size_t);
 
 /* session_in.c */

@@ -1,12 +1,13 @@
 /*
  * relay: a TCP relay on loopback that makes a line long, or breaks it.
  *
- *	relay [-o PORTFILE] [-l LOG] [-P PORT] [-r MS] [-u FAULT] [-d FAULT] [-n COUNT]
- *	    [-x http|socks5] [-a USER:PASSWORD] [-R STATUS] TARGETPORT
+ *	relay [-o PORTFILE] [-l LOG] [-P PORT] [-r MS] [-u FAULT:BYTES] [-d FAULT:BYTES]
+ *	    [-n COUNT] [-x http|socks5] [-a USER:PASSWORD] [-R STATUS] TARGETPORT
  *
  *	-r MS		round-trip time; the bandwidth is not limited
- *	-u cut|reset|stall:BYTES	after that many bytes from the client to the server
- *	-d cut|reset|stall:BYTES	after that many bytes from the server to the client
+ *	-u FAULT:BYTES	after that many bytes from the client to the server
+ *	-d FAULT:BYTES	after that many bytes from the server to the client
+ *			cut, reset, stall, or slow: a byte a second from there on
  *	-n COUNT	only the first COUNT connections have the faults
  *	-x		be a proxy: HTTP CONNECT or SOCKS5; wherever the client wants to go,
  *			it gets to TARGETPORT, and the log says where it wanted to go
@@ -41,7 +42,7 @@
 #define CHUNK 65536
 #define HELD_MAX (64u << 20) /* bytes on their way in one direction */
 
-enum fault { NO_FAULT, CUT, RESET, STALL };
+enum fault { NO_FAULT, CUT, RESET, STALL, SLOW };
 enum proxy { NO_PROXY, HTTP, SOCKS5 };
 
 struct chunk {
@@ -61,6 +62,7 @@ struct way {
 	bool eof, shut;
 	enum fault fault;
 	uint64_t after;
+	uint64_t next; /* SLOW: when the next byte may go on, ns */
 };
 
 static const char *log_path, *credentials, *refusal;
@@ -145,16 +147,23 @@ break_line(enum fault fault)
 	goodbye(0);
 }
 
+/* Has it come to where a byte is to take a second? */
+static bool
+is_slow(const struct way *w)
+{
+	return w->fault == SLOW && w->taken >= w->after;
+}
+
 /* Reads what there is, up to where the way is to break. */
 static void
 take(struct way *w, uint64_t start)
 {
-	size_t room = CHUNK;
+	size_t room = is_slow(w) ? 1 : CHUNK;
 	struct chunk *c;
 	uint64_t t;
 	ssize_t n;
 
-	if (w->fault != NO_FAULT && w->after - w->taken < room)
+	if (w->fault != NO_FAULT && w->taken < w->after && w->after - w->taken < room)
 		room = (size_t)(w->after - w->taken);
 	c = malloc(sizeof(*c) + room);
 	if (c == NULL)
@@ -172,6 +181,10 @@ take(struct way *w, uint64_t start)
 	if (w == &up && answered) {
 		flights++;
 		answered = false;
+	}
+	if (is_slow(w)) {
+		t = t > w->next ? t : w->next;
+		w->next = t + 1000000000u;
 	}
 	*c = (struct chunk){ .due = t + half, .len = (size_t)n };
 	*w->last = c;
@@ -205,7 +218,7 @@ give(struct way *w)
 			w->last = &w->first;
 		free(c);
 	}
-	if (w->fault != NO_FAULT && w->given == w->after && w->first == NULL)
+	if (w->fault != NO_FAULT && w->fault != SLOW && w->given == w->after && w->first == NULL)
 		break_line(w->fault);
 	if (w->eof && w->first == NULL && !w->shut) {
 		w->shut = true;
@@ -240,6 +253,8 @@ way_init(struct way *w, int from, int to)
 static bool
 wants(const struct way *w)
 {
+	if (is_slow(w))
+		return !w->eof && w->first == NULL;
 	return !w->eof && w->held < HELD_MAX && (w->fault == NO_FAULT || w->taken < w->after);
 }
 
@@ -276,132 +291,7 @@ pump(int client, int server)
 	}
 }
 
-static void
-read_exactly(int fd, void *buf, size_t n)
-{
-	if (recv(fd, buf, n, MSG_WAITALL) != (ssize_t)n)
-		goodbye(1);
-}
-
-static void
-say(int fd, const void *data, size_t n)
-{
-	if (send(fd, data, n, MSG_NOSIGNAL) != (ssize_t)n)
-		goodbye(1);
-}
-
-static const char *
-base64(const char *text)
-{
-	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	static char out[512];
-	size_t i, o = 0, len = strlen(text);
-	uint32_t v;
-
-	for (i = 0; i < len && o + 5 < sizeof(out); i += 3) {
-		v = (uint32_t)(unsigned char)text[i] << 16;
-		if (i + 1 < len)
-			v |= (uint32_t)(unsigned char)text[i + 1] << 8;
-		if (i + 2 < len)
-			v |= (unsigned char)text[i + 2];
-		out[o++] = digit[v >> 18];
-		out[o++] = digit[v >> 12 & 63];
-		out[o++] = i + 1 < len ? digit[v >> 6 & 63] : '=';
-		out[o++] = i + 2 < len ? digit[v & 63] : '=';
-	}
-	out[o] = '\0';
-	return out;
-}
-
-static void
-http_answer(int fd, const char *status, bool ok)
-{
-	char text[256];
-	int n = snprintf(text, sizeof(text), "HTTP/1.1 %s\r\n%s\r\n", status,
-	    ok ? "" : "Proxy-Authenticate: Basic realm=\"relay\"\r\nContent-Length: 0\r\n");
-
-	say(fd, text, (size_t)n);
-	note("proxy %s", status);
-	if (!ok)
-		goodbye(0);
-}
-
-/* A byte at a time, so that nothing of what follows the request is taken. */
-static void
-http_connect(int fd)
-{
-	char head[8192], where[256], want[600];
-	size_t n = 0;
-
-	do {
-		if (n + 1 >= sizeof(head))
-			goodbye(1);
-		read_exactly(fd, head + n++, 1);
-		head[n] = '\0';
-	} while (n < 4 || strcmp(head + n - 4, "\r\n\r\n") != 0);
-	if (sscanf(head, "CONNECT %255s HTTP/1.", where) != 1)
-		http_answer(fd, "400 Bad Request", false);
-	note("target %s", where);
-	if (refusal != NULL)
-		http_answer(fd, refusal, false);
-	snprintf(want, sizeof(want), "Proxy-Authorization: Basic %s\r\n",
-	    credentials != NULL ? base64(credentials) : "");
-	if (credentials != NULL && strcasestr(head, want) == NULL)
-		http_answer(fd, "407 Proxy Authentication Required", false);
-	http_answer(fd, "200 Connection established", true);
-}
-
-/* RFC 1929 */
-static void
-socks5_password(int fd)
-{
-	unsigned char len;
-	char user[256] = "", password[256] = "", got[600];
-
-	read_exactly(fd, &len, 1);
-	read_exactly(fd, &len, 1);
-	read_exactly(fd, user, len);
-	read_exactly(fd, &len, 1);
-	read_exactly(fd, password, len);
-	snprintf(got, sizeof(got), "%s:%s", user, password);
-	if (strcmp(got, credentials) != 0) {
-		note("proxy refused");
-		say(fd, "\001\001", 2);
-		goodbye(0);
-	}
-	say(fd, "\001\000", 2);
-}
-
-/* RFC 1928, CONNECT only. */
-static void
-socks5_connect(int fd)
-{
-	unsigned char b[4], name[256], port[2];
-	char where[300];
-
-	read_exactly(fd, b, 2);
-	read_exactly(fd, name, b[1]);
-	if (memchr(name, credentials != NULL ? 2 : 0, b[1]) == NULL) {
-		note("proxy refused");
-		say(fd, "\005\377", 2);
-		goodbye(0);
-	}
-	say(fd, credentials != NULL ? "\005\002" : "\005\000", 2);
-	if (credentials != NULL)
-		socks5_password(fd);
-	read_exactly(fd, b, 4);
-	if (b[3] == 3) {
-		read_exactly(fd, b, 1);
-		read_exactly(fd, name, b[0]);
-		snprintf(where, sizeof(where), "%.*s", b[0], (char *)name);
-	} else {
-		read_exactly(fd, name, b[3] == 1 ? 4 : 16);
-		inet_ntop(b[3] == 1 ? AF_INET : AF_INET6, name, where, sizeof(where));
-	}
-	read_exactly(fd, port, 2);
-	note("target %s:%d", where, port[0] << 8 | port[1]);
-	say(fd, "\005\000\000\001\177\000\000\001\000\000", 10);
-}
+#include "relay_proxy.h"
 
 static void
 serve(int client)
@@ -432,8 +322,8 @@ parse_fault(struct way *w, const char *text)
 	unsigned long long after;
 
 	if (sscanf(text, "%7[a-z]:%llu", what, &after) != 2)
-		errx(2, "%s: not cut|reset|stall:BYTES", text);
-	w->fault = strcmp(what, "cut") == 0 ? CUT : strcmp(what, "reset") == 0 ? RESET : STALL;
+		errx(2, "%s: not cut|reset|stall|slow:BYTES", text);
+	w->fault = what[0] == 'c' ? CUT : what[0] == 'r' ? RESET : what[1] == 't' ? STALL : SLOW;
 	w->after = after;
 }
 

@@ -106,6 +106,27 @@ test_refusals(void)
 	stop(&h);
 }
 
+/* Another service on the port: known by its first line, which is not waited beyond. */
+static void
+test_no_imap(void)
+{
+	static const char *const first[] = { "HTTP/1.1 400 Bad Request", "+OK POP3 ready",
+		"220 mx.example ESMTP", "SSH-2.0-OpenSSH_9.2", "m1 OK done" };
+	char text[100];
+	struct peer h;
+	size_t i;
+
+	for (i = 0; i < sizeof first / sizeof first[0]; i++) {
+		start(&h);
+		say(&h, first[i]);
+		say(&h, "\r\n");
+		snprintf(text, sizeof text, "unexpected greeting: %s", first[i]);
+		lost(&h, LOST_OTHER, ERR_PROTO, STAGE_GREETING, text);
+		sent(&h, "", first[i]);
+		stop(&h);
+	}
+}
+
 /* --- the end of connections --- */
 
 static void
@@ -199,6 +220,59 @@ test_long_line(void)
 		say(&h, filler);
 	lost(&h, LOST_PARSE, ERR_PROTO, STAGE_NONE, "a reply of more than 1048576 bytes");
 	stop(&h);
+}
+
+/* The same over and over, so many times at most: then it is over, and not for the peer's sake. */
+static void
+flood(struct peer *h, const char *what, unsigned at_least, unsigned at_most)
+{
+	unsigned i;
+
+	for (i = 0; i < at_most && session_lost(h->s) == NULL; i++)
+		say(h, what);
+	ok(i >= at_least, "%u of them are borne", i);
+	is_str(session_lost(h->s) != NULL ? session_lost(h->s)->text : "it goes on",
+	    "a flood of replies without an answer to what was asked", "then it is over");
+	stop(h);
+}
+
+static void
+test_floods(void)
+{
+	static char chatter[65536];
+	struct peer h;
+
+	memset(chatter, 'x', sizeof chatter - 1);
+	memcpy(chatter, "* OK ", 5);
+	memcpy(chatter + sizeof chatter - 3, "\r\n", 2);
+	start(&h);
+	open_inbox(&h);
+	fetch(&h, 2, ASK_SIZE, 1, 5);
+	flood(&h, chatter, 1000, 1100);
+
+	start(&h);
+	open_inbox(&h);
+	memcpy(chatter, "m9 OK", 5); /* a tag that is none of ours */
+	flood(&h, chatter, 1000, 1100);
+
+	start(&h);
+	open_inbox(&h);
+	memset(chatter, '1', sizeof chatter - 1);
+	memcpy(chatter, "* SEARCH ", 9);
+	chatter[20] = ' ';
+	chatter[sizeof chatter - 3] = ' ';
+	say(&h, "* SEARCH "); /* a line without an end */
+	flood(&h, chatter + 8, 1000, 1100);
+
+	start(&h);
+	say(&h, GREETING);
+	flood(&h, "+ eyJzdGF0dXMiOiI0MDAifQ==\r\n", 1000, 5000);
+
+	start(&h);
+	slots(&h, SLOTS);
+	open_inbox(&h);
+	fetch(&h, 2, ASK_BODY, 1, 5);
+	flood(&h, "* 9 FETCH (UID 9 BODY[] {3}\r\nabc)\r\n", 4000, 5000);
 }
 
 static void
@@ -333,12 +407,15 @@ all(void)
 	test_login();
 	test_two_steps();
 	test_refusals();
+	test_no_imap();
 	test_losses();
 	test_long_line();
 	test_budget();
 	test_budget_in_flight();
 	test_strays();
 	test_garbage();
+	if (chunk == 0)
+		test_floods();
 }
 
 int

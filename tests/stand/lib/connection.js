@@ -187,10 +187,13 @@ class Connection {
 	/* Sends the same for ever, as fast as the client reads. */
 	async endless(what)
 	{
-		const some = Buffer.alloc(65536, 'x');
+		const some = Buffer.alloc(65536, what === 'flood' ? '* 65536 EXISTS\r\n' : 'x');
 
 		this.log(`server: endless ${what}`);
-		await this.write(what === 'literal' ? '* 1 FETCH (UID 1 BODY[] {4294967290}\r\n' : '* OK ');
+		if (what === 'literal')
+			await this.write('* 1 FETCH (UID 1 BODY[] {4294967290}\r\n');
+		else if (what === 'line')
+			await this.write('* OK ');
 		for (;;)
 			await this.write(some);
 	}

@@ -123,6 +123,7 @@ sendMessage(session, message, asked)
 		if (bytes) {
 			c.log(`S: ${text.trimEnd()}`);
 			await c.write(text);
+			await session.lineSent();
 			if (isBody(item))
 				await sendBody(session, message, bytes);
 			else

@@ -142,6 +142,7 @@ class Scenario {
 	set_after(args, text) { this.set.after = text; }
 	set_permanent(args, text) { this.set.permanent = text; }
 	set_without(args) { this.set.without.push(...args); }
+	set_forget() { this.rules = []; }
 	set_plain() { this.set.plain = true; }
 	set_inflight(args, text) { this.set.inflight = { which: args[0], action: text.slice(args[0].length).trim() }; }
 

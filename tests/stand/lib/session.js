@@ -73,9 +73,22 @@ class Session {
 			await this.send(`* OK ${this.set.greeting}`);
 	}
 
-	send(text)
+	async send(text)
 	{
-		return this.connection.send(text);
+		await this.connection.send(text);
+		await this.lineSent();
+	}
+
+	/* on line: the line of its own doing does not count */
+	async lineSent()
+	{
+		const actions = this.inLine ? null : this.scenario.fire('LINE');
+
+		if (!actions)
+			return;
+		this.inLine = true;
+		await this.act(actions, () => {});
+		this.inLine = false;
 	}
 
 	/*
