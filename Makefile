@@ -115,7 +115,7 @@ check:
 	$(MAKE) -j$(JOBS) SAN=1 NO_CAGE= tests
 	mkdir -p $(SANB)/tests/tool
 	ln -sf $(addprefix $(CURDIR)/,$(TOOL_TESTS)) $(SANB)/tests/tool
-	BUILD=$(BUILD) prove -j2 --exec tests/one $(TOOL_TESTS) $(SAN_TOOL_TESTS) $(UNIT) $(SAN_UNIT)
+	BUILD=$(BUILD) prove -j2 --timer --exec tests/one $(TOOL_TESTS) $(SAN_TOOL_TESTS) $(UNIT) $(SAN_UNIT)
 
 demo:
 	scripts/deps test
