@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "cachedir.h"
 #include "file.h"
 
@@ -100,30 +98,6 @@ distrust(const struct stat *st)
 	return NULL;
 }
 
-static int
-read_secret(int fd, size_t max, struct secret *out)
-{
-	char buf[4096];
-	ssize_t k;
-
-	for (;;) {
-		k = read(fd, buf, sizeof buf);
-		if (k == -1 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			break;
-		if ((size_t)k > max) {
-			errno = EFBIG;
-			k = -1;
-			break;
-		}
-		max -= (size_t)k;
-		secret_add(out, buf, (size_t)k);
-	}
-	OPENSSL_cleanse(buf, sizeof buf);
-	return k == 0 ? 0 : -1;
-}
-
 int
 cachedir_read(int dirfd, const char *name, size_t max, struct secret *out, struct err *err)
 {
@@ -141,7 +115,7 @@ cachedir_read(int dirfd, const char *name, size_t max, struct secret *out, struc
 		err_sys(err, ERR_IO, STAGE_FILE, errno, name, "cannot look at the cached file");
 	else if ((why = distrust(&st)) != NULL)
 		err_set(err, ERR_IO, STAGE_FILE, name, "the cached file is not used: %s", why);
-	else if (read_secret(fd, max, out) == -1)
+	else if (read_all_secret(fd, max, out) == -1)
 		err_sys(err, ERR_IO, STAGE_FILE, errno, name, "cannot read the cached file");
 	else
 		r = 1;

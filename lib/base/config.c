@@ -350,11 +350,8 @@ config_parse_file(struct config *c, const char *path, struct err *err)
 {
 	struct str text = STR_INIT;
 	struct stat st;
-	int fd, r = -1;
+	int fd = file_open(path), r = -1;
 
-	do
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	while (fd == -1 && errno == EINTR);
 	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (fd == -1)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,38 +38,76 @@ write_all(int fd, const void *data, size_t n)
 }
 
 int
+file_open(const char *path)
+{
+	int fd;
+
+	do
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	while (fd == -1 && errno == EINTR);
+	return fd;
+}
+
+/* A FIFO that nobody has opened for writing yet is not at its end for poll(2), though it is for read(2). */
+ssize_t
+file_get(int fd, void *buf, size_t n)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int64_t end = now_ms() + FILE_WAIT_MS, left;
+	ssize_t k;
+
+	do {
+		left = end - now_ms();
+		if (poll(&pfd, 1, left > 0 ? (int)left : 0) == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		k = read(fd, buf, n);
+	} while (k == -1 && (errno == EINTR || errno == EAGAIN));
+	return k;
+}
+
+int
 read_all(int fd, size_t max, struct str *out)
 {
-	size_t total = 0;
 	char buf[16384];
 	ssize_t k;
 
-	for (;;) {
-		k = read(fd, buf, sizeof buf);
-		if (k == -1 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			break;
-		if ((size_t)k > max - total) {
+	while ((k = file_get(fd, buf, sizeof buf)) > 0) {
+		if ((size_t)k > max) {
+			errno = EFBIG;
+			return -1;
+		}
+		max -= (size_t)k;
+		str_add(out, buf, (size_t)k);
+	}
+	return (int)k;
+}
+
+int
+read_all_secret(int fd, size_t max, struct secret *out)
+{
+	char buf[16384];
+	ssize_t k;
+
+	while ((k = file_get(fd, buf, sizeof buf)) > 0) {
+		if ((size_t)k > max) {
 			errno = EFBIG;
 			k = -1;
 			break;
 		}
-		total += (size_t)k;
-		str_add(out, buf, (size_t)k);
+		max -= (size_t)k;
+		secret_add(out, buf, (size_t)k);
 	}
-	explicit_bzero(buf, sizeof buf); /* callers read secrets with this, too */
-	return k == 0 ? 0 : -1;
+	explicit_bzero(buf, sizeof buf);
+	return (int)k;
 }
 
 int
 file_read(const char *path, size_t max, struct str *out, struct err *err)
 {
-	int fd, saved;
+	int fd = file_open(path), saved;
 
-	do
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	while (fd == -1 && errno == EINTR);
 	if (fd == -1)
 		return err_sys(err, errno == ENOENT ? ERR_NOENT : ERR_IO, STAGE_FILE, errno, path,
 		    "cannot open");
@@ -261,11 +300,8 @@ file_open_secret(const char *path, struct err *err)
 {
 	struct stat st;
 	mode_t bad;
-	int fd;
+	int fd = file_open(path);
 
-	do
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	while (fd == -1 && errno == EINTR);
 	if (fd == -1)
 		return err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot open");
 	if (fstat(fd, &st) == -1) {

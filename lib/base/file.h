@@ -12,12 +12,25 @@
 #include <stddef.h>
 
 #include "err.h"
+#include "secret.h"
 #include "util.h"
 
 /* Writes all n bytes; 0, or -1 with errno (a short write that makes no progress is ENOSPC). */
 int write_all(int fd, const void *, size_t n);
-/* Reads until EOF or max bytes; appends to out.  0, or -1 with errno (EFBIG: more than max). */
+/*
+ * Opens for reading; a FIFO without waiting for its writer.  -1 with errno.
+ */
+int file_open(const char *path);
+/*
+ * read(2) that waits for a FIFO's or a terminal's next bytes, FILE_WAIT_MS at
+ * most: then -1 with ETIMEDOUT.  0 at the end.
+ */
+ssize_t file_get(int fd, void *buf, size_t n);
+#define FILE_WAIT_MS 60000
+/* Reads until EOF or max bytes; appends to out.  0, or -1 with errno (EFBIG: more than max; as file_get). */
 int read_all(int fd, size_t max, struct str *out);
+/* The same for what must be cleansed. */
+int read_all_secret(int fd, size_t max, struct secret *out);
 /* read_all of a path, which may be a FIFO; err names the path. */
 int file_read(const char *path, size_t max, struct str *out, struct err *);
 
@@ -47,7 +60,8 @@ int file_lock(int dirfd, const char *name, int wait_ms, struct err *);
  * Opens for reading with the checks a secret deserves: regular file or FIFO,
  * owned by root or us, no access for group or others (but read by group root
  * in a file of root's, which is how systemd hands over credentials).  -1 with
- * err set (ERR_CONFIG/STAGE_CREDENTIAL, the text holds the chmod to run).
+ * err set (ERR_CONFIG/STAGE_CREDENTIAL, the text holds the chmod to run).  Read
+ * from it by file_get or read_all_secret: it does not wait for a FIFO's writer.
  */
 int file_open_secret(const char *path, struct err *);
 

@@ -106,28 +106,6 @@ fingerprint(struct credential *c, const char *label, const void *data, size_t n)
 	EVP_MD_CTX_free(ctx);
 }
 
-static int
-read_secret(int fd, const char *path, struct secret *out, struct err *err)
-{
-	char buf[READ_MAX];
-	ssize_t k;
-
-	for (;;) {
-		k = read(fd, buf, sizeof buf);
-		if (k == -1 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			break;
-		secret_add(out, buf, (size_t)k);
-		if (out->len >= READ_MAX) /* too long in any case */
-			break;
-	}
-	OPENSSL_cleanse(buf, sizeof buf);
-	if (k == -1)
-		return err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot read");
-	return 0;
-}
-
 /* A secret file, which c->name names. */
 static int
 open_file(struct credential *c, struct secret *into, bool *rereadable, struct err *err)
@@ -139,7 +117,15 @@ open_file(struct credential *c, struct secret *into, bool *rereadable, struct er
 	if (fd == -1)
 		return -1;
 	*rereadable = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-	r = read_secret(fd, c->name, into, err);
+	r = read_all_secret(fd, READ_MAX, into);
+	if (r == -1 && errno == EFBIG)
+		r = err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, c->name,
+		    "longer than a secret can be (%d bytes)", READ_MAX);
+	else if (r == -1 && errno == ETIMEDOUT)
+		err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, c->name,
+		    "nobody has written into it for %d seconds", FILE_WAIT_MS / 1000);
+	else if (r == -1)
+		err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, c->name, "cannot read");
 	close(fd);
 	return r;
 }
@@ -175,8 +161,6 @@ open_pass(struct credential *c, struct err *err)
 	bool rereadable;
 	int r = open_file(&p, &c->pass, &rereadable, err);
 
-	if (r == 0 && c->pass.len >= READ_MAX)
-		r = err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, p.name, "the pass phrase is too long");
 	c->rereadable = c->rereadable && rereadable;
 	c->has_pass = true;
 	if (c->pass.len > 0 && c->pass.s[c->pass.len - 1] == '\n')

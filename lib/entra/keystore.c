@@ -171,38 +171,15 @@ check_private(const char *path, int fd, struct err *err)
 }
 
 static int
-read_file(int fd, struct secret *out)
-{
-	char buf[8192];
-	ssize_t k;
-
-	for (;;) {
-		k = read(fd, buf, sizeof buf);
-		if (k == -1 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			break;
-		if (out->len + (size_t)k > FILE_MAX) {
-			errno = EFBIG;
-			k = -1;
-			break;
-		}
-		secret_add(out, buf, (size_t)k);
-	}
-	OPENSSL_cleanse(buf, sizeof buf);
-	return (int)k;
-}
-
-static int
 load_file(struct load *l, const char *path, struct err *err)
 {
 	struct secret data = SECRET_INIT;
 	int fd, rv = -1;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = file_open(path);
 	if (fd == -1)
 		return err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot open");
-	if (read_file(fd, &data) == -1) {
+	if (read_all_secret(fd, FILE_MAX, &data) == -1) {
 		err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot read");
 		goto out;
 	}

@@ -197,26 +197,10 @@ static int
 read_tail(int fd, struct secret *out)
 {
 	off_t size = lseek(fd, 0, SEEK_END);
-	char buf[8192];
-	ssize_t k;
 
 	if (size != -1) /* else a FIFO */
 		(void)lseek(fd, size > FILE_TAIL ? size - FILE_TAIL : 0, SEEK_SET);
-	for (;;) {
-		k = read(fd, buf, sizeof buf);
-		if (k == -1 && errno == EINTR)
-			continue;
-		if (k <= 0)
-			break;
-		secret_add(out, buf, (size_t)k);
-		if (out->len > 2 * FILE_TAIL) {
-			errno = EFBIG;
-			k = -1;
-			break;
-		}
-	}
-	OPENSSL_cleanse(buf, sizeof buf);
-	return (int)k;
+	return read_all_secret(fd, 2 * FILE_TAIL, out);
 }
 
 /* The last whole line of s, or all of it where there is no line end; *len is its length. */

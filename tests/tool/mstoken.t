@@ -36,6 +36,11 @@ bad() {
 	fi
 }
 
+# A FIFO that nobody writes into does not hold it up for ever; looked at in the end.
+mkfifo -m 600 nobody
+spawn waits mstoken --no-cache $app --client-secret-file nobody
+waits=$pid
+
 #
 # A client secret, in each of its five forms
 #
@@ -86,7 +91,7 @@ chmod 604 readable
 	bad 'an empty secret' 78 'empty: the client secret is empty' $app --client-secret-file empty
 	bad 'a secret of two lines' 78 'lines: the client secret must be a single line' $app --client-secret-file lines
 	bad 'a binary secret' 78 'binary: this is no client secret: byte 2 is 0x00' $app --client-secret-file binary
-	bad 'an overlong secret' 78 'overlong: the client secret is longer than' $app --client-secret-file overlong
+	bad 'an overlong secret' 78 'overlong: longer than a secret can be' $app --client-secret-file overlong
 	bad 'a secret that others can read' 78 "chmod 600 'readable'" $app --client-secret-file readable
 	bad 'no such file' 78 'No such file' $app --client-secret-file none
 	bad 'a command that fails' 69 'the client secret command failed with status 69' $app --client-secret-cmd 'exit 69'
@@ -213,4 +218,7 @@ good "--proxy '' means none" $app --client-secret-file bare --proxy ''
 is "$(grep -c target "$relay_log")" 2 'and goes past it'
 unset ALL_PROXY
 
+finish "$waits" 120
+is "$status" 78 'a FIFO that nobody writes into: 78, after a minute'
+like "$(cat waits.err)" '^mstoken: .*nobody: nobody has written into it' 'says so'
 done_testing
