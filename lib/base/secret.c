@@ -98,6 +98,27 @@ secret_free_string(char *s)
 }
 
 void
+secret_hide(char *text)
+{
+	static const char mask[] = "[secret]";
+	char *to = text, *from = text;
+	size_t n;
+
+	for (; *from != '\0'; from += n) {
+		n = strcspn(from, " ");
+		if (n > SECRET_WORD) {
+			memcpy(to, mask, sizeof mask - 1);
+			to += sizeof mask - 1;
+		} else {
+			n += from[n] == ' ';
+			memmove(to, from, n);
+			to += n;
+		}
+	}
+	OPENSSL_cleanse(to, (size_t)(from - to) + 1);
+}
+
+void
 secret_process(void)
 {
 	struct rlimit lim;

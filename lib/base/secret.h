@@ -23,6 +23,13 @@ void secret_release(struct secret *); /* cleanse and free; twice is harmless */
 /* Cleanses and frees a malloc'd string; NULL is allowed. */
 void secret_free_string(char *);
 
+/*
+ * For a text of a peer that has just been given a token: words of more than
+ * SECRET_WORD bytes, in which it may have been sent back, become "[secret]".
+ */
+#define SECRET_WORD 100
+void secret_hide(char *text);
+
 /* No core file, not dumpable, for the rest of this process's life.  Called first by every main. */
 void secret_process(void);
 

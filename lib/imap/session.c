@@ -7,6 +7,8 @@
 #include "imap/session_priv.h"
 #include "imap/xoauth2.h"
 
+#define CHALLENGES_MAX 3 /* each is answered, and each answer sets the clocks back */
+
 struct session *
 session_new(const struct session_params *p, const struct session_ops *ops, void *arg)
 {
@@ -93,6 +95,8 @@ session_over(struct session *s, enum err_kind kind, enum err_stage stage, enum s
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	err_printable(s->lost.text, sizeof s->lost.text, text, strlen(text));
+	if (s->state == S_AUTH)
+		secret_hide(s->lost.text);
 	s->lost.kind = kind;
 	s->lost.stage = stage;
 	s->lost.loss = loss;
@@ -315,6 +319,8 @@ session_continue(struct session *s, const char *line, size_t n)
 		return send_token(s, "");
 	if (s->state == S_AUTH) {
 		/* The error challenge: an empty line fetches the tagged NO (Exchange sends none; others do). */
+		if (++s->challenges > CHALLENGES_MAX)
+			return session_over(s, ERR_PROTO, STAGE_LOGIN, LOST_OTHER, "no end of challenges");
 		keep_challenge(s, line, n);
 		return send_bytes(s, "\r\n", 2, false);
 	}

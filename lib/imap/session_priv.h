@@ -172,7 +172,7 @@ struct input {
 	bool skip;	     /* the body that is coming goes nowhere */
 };
 
-enum session_state { S_GREETING, S_AUTH, S_CHALLENGE, S_ON, S_OVER };
+enum session_state { S_GREETING, S_AUTH, S_ON, S_OVER };
 
 struct session {
 	struct session_params p;
@@ -183,6 +183,7 @@ struct session {
 	char *greeting;	 /* owned */
 	char *challenge; /* owned; what the server said instead of letting us in */
 	char *bye;	 /* owned; text of a BYE */
+	unsigned challenges;
 	bool two_step, sent_token, online, answered, logout, wants_slot;
 	uint32_t caps;
 	struct quirk_budget budget;

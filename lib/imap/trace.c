@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/secret.h"
 #include "imap/trace.h"
 
 #define SECRET "[secret]"
@@ -71,6 +72,11 @@ put_line(struct trace *t, const char *who, struct str *s)
 
 	while (n > 0 && (s->s[n - 1] == '\n' || s->s[n - 1] == '\r'))
 		n--;
+	if (n > 0 && s == &t->received_line && t->wary) {
+		s->s[n] = '\0';
+		secret_hide(s->s);
+		n = strlen(s->s);
+	}
 	put(t, who, n ? s->s : "", n);
 	str_clear(s);
 }
@@ -124,6 +130,7 @@ trace_sent(struct trace *t, const char *p, size_t n, bool private)
 {
 	if (t->fd == -1)
 		return;
+	t->wary = private;
 	if (private)
 		pass_private(t, p, n);
 	else

@@ -7,7 +7,8 @@
  *
  * One write(2) a line, so that several workers may share a file.  Secrets are
  * masked: what is sent as private is one whole line, and only what stands
- * before its last blank is shown.
+ * before its last blank is shown.  Nor is what the server makes of it, should it
+ * send it back before anything else is sent.
  */
 #ifndef MSTOOLS_TRACE_H
 #define MSTOOLS_TRACE_H
@@ -25,6 +26,7 @@
 struct trace {
 	int fd; /* foreign; -1: off */
 	int64_t start;
+	bool wary; /* the last thing sent was private */
 	struct lines sent, received;
 	struct str sent_line, received_line;
 };

@@ -2,6 +2,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/secret.h"
@@ -14,7 +15,7 @@ main(void)
 	struct secret s = SECRET_INIT;
 	struct rlimit lim;
 	bool zero = true;
-	char *old;
+	char *old, line[200];
 
 	ok(s.s == NULL, "empty");
 	secret_adds(&s, "token");
@@ -37,6 +38,16 @@ main(void)
 	ok(s.s == NULL && s.len == 0 && s.cap == 0, "released");
 	secret_release(&s);
 	secret_clear(&s);
+	memset(line, 'x', sizeof line);
+	snprintf(line, sizeof line, "BAD what is ");
+	line[strlen(line)] = 'x';
+	strcpy(line + 180, " to me?");
+	secret_hide(line);
+	is_str(line, "BAD what is [secret] to me?", "what may be a token is hidden");
+	memset(line, 'y', SECRET_WORD);
+	line[SECRET_WORD] = '\0';
+	secret_hide(line);
+	is_int(strlen(line), SECRET_WORD, "a shorter word is not");
 	secret_free_string(NULL);
 	secret_free_string(xstrdup("secret"));
 	secret_process();

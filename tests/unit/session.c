@@ -68,6 +68,7 @@ test_refusals(void)
 {
 	struct err e = { .kind = ERR_UNAVAIL, .text = "reset" };
 	struct peer h;
+	int i;
 
 	start(&h);
 	say(&h, "* BYE too many connections\r\n");
@@ -90,6 +91,20 @@ test_refusals(void)
 	say(&h,
 	    GREETING "m1 OK AUTHENTICATE completed.\r\nm2 BAD User is authenticated but not connected.\r\n");
 	lost(&h, LOST_NOT_CONNECTED, ERR_REFUSED, STAGE_FIRST, "User is authenticated but not connected.");
+	stop(&h);
+
+	start(&h);
+	for (i = 0; i < 100 && session_lost(h.s) == NULL; i++)
+		say(&h, i == 0 ? GREETING "+ e30=\r\n" : "+ e30=\r\n");
+	lost(&h, LOST_OTHER, ERR_PROTO, STAGE_LOGIN, "no end of challenges");
+	stop(&h);
+
+	start(&h);
+	say(&h, GREETING "m1 NO no such command: AUTHENTICATE XOAUTH2 ");
+	for (i = 0; i < 20; i++)
+		say(&h, "dXNlcj1ib3gBYXV0aD1CZWFyZXIg");
+	say(&h, "\r\n");
+	lost(&h, LOST_REFUSED, ERR_REFUSED, STAGE_LOGIN, "no such command: AUTHENTICATE XOAUTH2 [secret]");
 	stop(&h);
 
 	start(&h);
