@@ -163,6 +163,19 @@ rows(struct run *r, int lane, const struct wire_rows *w)
 		t->answered[t->nanswered++] = w->row[i].uid;
 }
 
+/* UIDs of messages that are there, whatever else is known of them. */
+static void
+found(struct run *r, int lane, const struct wire_uids *w)
+{
+	struct task *t = task_find(r, lane, w->head.job);
+	uint32_t i;
+
+	if (t == NULL || t->kind != TASK_SEARCH || t->box->plan == NULL || t->box->phase != BOX_LISTS)
+		return;
+	for (i = 0; i < w->n; i++)
+		plan_row(t->box->plan, w->uid[i], DATE_NONE, 0);
+}
+
 /* Which of the batch's messages that did not come does the server still have? */
 static void
 check(struct run *r, struct task *batch, const char *why)
@@ -295,6 +308,7 @@ box_answer(struct run *r, struct task *t, const struct wire_done *d)
 		if (t->came == 0)
 			poison_ill(r, "a message that came before does not come either");
 		break;
+	case TASK_SEARCH: /* the list alone must do where the server refuses */
 	case TASK_ANCHOR:
 	case TASK_LOOK:
 		break;
@@ -333,6 +347,9 @@ packet(struct run *r, int lane, const struct wire_head *h)
 		break;
 	case WIRE_ROWS:
 		rows(r, lane, (const void *)h);
+		break;
+	case WIRE_UIDS:
+		found(r, lane, (const void *)h);
 		break;
 	case WIRE_BEGIN:
 		if ((t = task_find(r, lane, h->job)) != NULL)
@@ -399,6 +416,7 @@ lost_task(struct run *r, struct task *t, bool blamed, const char *why)
 		task_queue(r, t);
 		return;
 	case TASK_LIST:
+	case TASK_SEARCH:
 	case TASK_ANCHOR:
 	case TASK_CHECK:
 		t->nanswered = 0;

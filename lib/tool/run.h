@@ -77,6 +77,7 @@ struct box {
 enum task_kind {
 	TASK_LOOK,
 	TASK_LIST,   /* UID, date and size of the ranges */
+	TASK_SEARCH, /* UIDs alone: is there one whose date and size the server cannot give? */
 	TASK_BATCH,  /* bodies of a batch of the plan */
 	TASK_ANCHOR, /* UID and date of a message that is known */
 	TASK_CHECK,  /* which of the ranges still exist */

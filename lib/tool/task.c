@@ -7,6 +7,7 @@
  * folders in their order, as many folders at a time as it takes to keep the
  * lanes busy, and no more: each open one costs memory.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,16 +80,28 @@ queued(struct run *r)
 	return t;
 }
 
+/*
+ * The next ranges to be listed.  A message that the list leaves out would never
+ * be fetched, for settled goes past it; so a SEARCH follows right behind it.
+ * --baseline fetches nothing.
+ */
 static struct task *
-list_task(struct box *b)
+list_task(struct run *r, struct box *b)
 {
 	const struct wire_range *range;
 	size_t n = plan_look(b->plan, &range), k;
+	struct wire_range all;
 	struct task *t;
 
 	if (b->listed == n)
 		return NULL;
 	k = plan_split(range + b->listed, n - b->listed);
+	if (!r->o->baseline) {
+		all = (struct wire_range){ range[b->listed].lo, range[b->listed + k - 1].hi };
+		t = task_new(TASK_SEARCH, b);
+		task_ranges(t, &all, 1);
+		task_queue(r, t);
+	}
 	t = task_new(TASK_LIST, b);
 	task_ranges(t, range + b->listed, k);
 	b->listed += k;
@@ -130,7 +143,7 @@ box_task(struct run *r, struct box *b)
 		if (b->phase == BOX_WAITS && box_plan(r, b, &e) == -1)
 			break;
 		if (b->phase == BOX_LISTS)
-			return list_task(b);
+			return list_task(r, b);
 		if (b->phase == BOX_DONE || (!r->o->dry_run && (t = batch_task(b)) != NULL))
 			return t;
 		if (b->tasks > 0 || b->trials > 0)
@@ -196,6 +209,19 @@ send_fetch(struct run *r, int lane, const struct task *t)
 	memcpy(w->folder, t->box->raw, strlen(t->box->raw) + 1);
 	memcpy(w->range, t->range, t->nrange * sizeof *t->range);
 	wire_head(&w->head, WIRE_FETCH, sizeof *w + t->nrange * sizeof *t->range, t->id);
+	link_send(r->link, lane, w);
+}
+
+static void
+send_search(struct run *r, int lane, const struct task *t)
+{
+	struct wire_search *w = (void *)r->packet;
+
+	memset(w, 0, sizeof *w);
+	w->uidvalidity = t->box->uidvalidity;
+	memcpy(w->folder, t->box->raw, strlen(t->box->raw) + 1);
+	snprintf(w->criteria, sizeof w->criteria, "UID %u:%u", t->range->lo, t->range->hi);
+	wire_head(&w->head, WIRE_SEARCH, sizeof *w, t->id);
 	link_send(r->link, lane, w);
 }
 
@@ -281,7 +307,10 @@ send_task(struct run *r, int lane, struct task *t)
 	}
 	t->id = ++r->last_id;
 	log_v(3, "%s: task %u of kind %d to connection %d", t->box->name, t->id, (int)t->kind, lane);
-	send_fetch(r, lane, t);
+	if (t->kind == TASK_SEARCH)
+		send_search(r, lane, t);
+	else
+		send_fetch(r, lane, t);
 }
 
 static bool

@@ -104,4 +104,23 @@ fi
 serve_odd -e 'message 2 nil' -e 'message 8 quoted' -e 'message 9 empty'
 fetch md
 is "$(uids)" '1 3 4 5 6 7 8 9 10' 'NIL is no message, a quoted string and nothing are'
+
+# One that the list leaves out: the server gives neither its date nor its size, and yet it is there.
+i=1
+while [ $i -le 100 ]; do
+	[ $i = 50 ] || printf '* %d FETCH (UID %d INTERNALDATE " 1-Jan-2024 00:00:00 +0000" RFC822.SIZE 500)\r\n' $i $i
+	i=$((i + 1))
+done >list
+serve_odd -e 'messages 90' -e "on uid fetch list #1: file $T/list; ok FETCH completed."
+fetch md
+status_is 0 'a message that the list leaves out'
+ok 'is fetched with the others' mdcmp -n md orig/INBOX
+serve_odd -e 'messages 90' -e 'on uid search: no SEARCH failed.'
+fetch md
+status_is 0 'a server that does not search'
+ok 'all are there' mdcmp -n md orig/INBOX
+serve_odd -e 'messages 90' -e 'on uid search: bad Command Error. 10'
+fetch md
+status_is 0 'nor knows what that is'
+ok 'all are there' mdcmp -n md orig/INBOX
 done_testing
