@@ -280,10 +280,6 @@ test_floods(void)
 	flood(&h, chatter + 8, 1000, 1100);
 
 	start(&h);
-	say(&h, GREETING);
-	flood(&h, "+ eyJzdGF0dXMiOiI0MDAifQ==\r\n", 1000, 5000);
-
-	start(&h);
 	slots(&h, SLOTS);
 	open_inbox(&h);
 	fetch(&h, 2, ASK_BODY, 1, 5);
