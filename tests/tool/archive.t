@@ -28,11 +28,11 @@ n=0
 mkdir mail
 for file in "$(stand corpus)"/*[27].stand; do
 	n=$((n + 1))
+	[ $((n % 5)) -lt 3 ] || continue
 	header=$(sed '/^\r*$/q' "$file" | tr -d '\000')
 	case $header in From\ *) continue ;; esac
 	# doveadm shows NUL, which the server sends as 0x80
 	[ "$(tr -d '\000' <"$file" | wc -c)" -eq "$(wc -c <"$file")" ] || continue
-	! matches "$header" '^[Mm][Ee][Ss][Ss][Aa][Gg][Ee]-[Ii][Dd]:' && matches "$header" '^From:' || [ $((n % 3)) -eq 0 ] || continue
 	{
 		printf 'Message-ID: <%s@stand.example>\nFrom: Stand <a@b.example>\n' $n
 		# its own would be the second
@@ -139,28 +139,22 @@ dovecot() {
 	$as env USER="$served" HOME="$HOME" doveadm -c "$T/dovecot.conf" "$@" 2>>dovecot.err
 }
 # doveadm gives the line ends of the file: mdcmp has compared those.
-# Folder by folder (those that hold only folders fail): name, and then the messages, sorted, with all that a reader sees.
+# The messages of all folders but those that the recipe leaves out, sorted, with all that a reader sees.
 seen_by() {
-	"$@" mailbox list | LC_ALL=C sort | while read -r folder; do
-		"$@" -f json fetch 'flags date.received size.virtual hdr body' mailbox "$folder" >fetched 2>/dev/null || continue
-		jq -c --arg folder "$folder" '.[] | .flags |= (split(" ") | map(select(. != "\\Recent")) | sort) |
-		    (.hdr, .body) |= gsub("\r\n"; "\n") | [$folder, .]' fetched
-	done | LC_ALL=C sort
+	"$@" -f json fetch 'mailbox flags date.received size.virtual hdr body' all |
+	    jq -c '.[] | select(.mailbox != "Drafts" and .mailbox != "Deleted Items") |
+		.flags |= (split(" ") | map(select(. != "\\Recent")) | sort) | (.hdr, .body) |= gsub("\r\n"; "\n")' |
+	    LC_ALL=C sort
 }
 server() {
-	action=$1
-	shift
-	case $action in
-	-f)	action=$2
-		shift 2
-		stand doveadm -f json "$action" -u "$whose" "$@" ;;
-	mailbox) stand doveadm mailbox list -u "$whose" | grep -vx 'Drafts\|Deleted Items' ;;
-	esac
+	shift 3
+	stand doveadm -f json fetch -u "$whose" "$@"
 }
 for box in sales support info; do
 	whose=$box@contoso.example
 	seen_by server >server.list
 	seen_by dovecot $box >archive.list
+	[ $box != sales ] || cp server.list sales.list
 	same_file archive.list server.list "$box: Dovecot shows what the server shows"
 	is "$(wc -l <archive.list)" "$(find of/$whose -type f | wc -l)" "$box: as many messages"
 done
@@ -185,12 +179,12 @@ if command -v notmuch >/dev/null; then
 	status_is 0 'notmuch: runs as printed'
 	stderr_is '' 'notmuch: and complains of no file'
 	is "$(notmuch count --output=files '*')" "$(wc -l <files.first)" 'notmuch: every file'
-	whose=$a
-	for pair in flagged:FLAGGED replied:ANSWERED draft:DRAFT unread:UNSEEN; do
-		want=$(server mailbox | while read -r folder; do
-			stand doveadm search -u $a mailbox "$folder" "${pair#*:}" 2>/dev/null
-		done | wc -l)
-		is "$(notmuch search --output=files "path:sales/** and tag:${pair%:*}" | grep -c /archive/sales/)" "$want" \
+	for pair in flagged:Flagged replied:Answered draft:Draft read:Seen; do
+		want=$(jq -c --arg flag "\\${pair#*:}" 'select(.flags | index($flag))' sales.list | wc -l)
+		ok "some are ${pair%:*}" test "$want" -gt 0
+		tag="tag:${pair%:*}"
+		[ "$tag" != tag:read ] || tag='not tag:unread'
+		is "$(notmuch search --output=files "path:sales/** and $tag" | grep -c /archive/sales/)" "$want" \
 		    "notmuch: as many ${pair%:*}"
 	done
 	find "$HOME/archive/sales" -type f -path '*/[cn][ue][rw]/*' | while read -r file; do

@@ -26,7 +26,8 @@ is "$(grep -c '^\.Bd' "$page")" "$(grep -c '^# recipe: ' "$page")" 'every displa
 # Mail that nobody here wrote, and among it four orders.  Each has its number.
 mkdir mail
 n=0
-for file in "$(stand corpus)"/*0?.stand "$(stand corpus)"/*[57]5.stand; do
+corpus=$(stand corpus)
+for file in "$corpus"/*0[0-7].stand "$corpus"/*[57]5.stand; do
 	header=$(sed '/^\r*$/q' "$file" | tr -d '\000')
 	case $header in From\ *) continue ;; esac
 	! matches "$header" '^[Ss][Uu][Bb][Jj][Ee][Cc][Tt]:.*[Oo][Rr][Dd][Ee][Rr]' || continue
