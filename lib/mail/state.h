@@ -129,6 +129,8 @@ int state_msg_delete(struct state *, int64_t gen, uint32_t uid, struct err *);
  * (and stays as it was), -1 err.
  */
 int state_msg_restore(struct state *, int64_t gen, const struct state_msg *, struct err *);
+/* Its receipt is owed nevertheless: the next run for its mailbox writes it.  The row must be there. */
+int state_owe(struct state *, int64_t gen, uint32_t uid, struct err *);
 /* Rows of gen that no later generation has adopted (not claimed), in UID order. */
 int state_unclaimed_each(struct state *, int64_t gen, int (*cb)(const struct state_msg *, void *), void *,
     struct err *);
@@ -183,6 +185,8 @@ struct state_row {
 	struct state_msg msg;
 };
 int state_pending_each(struct state *, int (*cb)(const struct state_row *, void *), void *, struct err *);
+/* Rows that are pending or owed, of every mailbox, in the order of their groups. */
+int state_owed_every(struct state *, int (*cb)(const struct state_row *, void *), void *, struct err *);
 /* Delivered rows of user and host whose receipt is owed, oldest first. */
 int state_debt_each(struct state *, const char *user, const char *host,
     int (*cb)(const struct state_row *, void *), void *, struct err *);

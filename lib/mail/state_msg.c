@@ -125,20 +125,28 @@ state_unclaimed_each(struct state *st, int64_t gen, int (*cb)(const struct state
 }
 
 static int
-owe(struct state *st, int64_t gen, const struct state_msg *m, struct err *err)
+owe(struct state *st, int64_t gen, uint32_t uid, int64_t group, uint32_t slot, struct err *err)
 {
-	sqlite3_stmt *s;
+	sqlite3_stmt *s = state_stmt(st, SQL_OWED_ADD, err);
 
-	if (m->how == HOW_BASELINE || m->how == HOW_ADOPTED)
-		return 0;
-	if ((s = state_stmt(st, SQL_OWED_ADD, err)) == NULL)
+	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, gen);
-	sqlite3_bind_int64(s, 2, m->uid);
-	sqlite3_bind_int64(s, 3, st->group + 1);
-	sqlite3_bind_int64(s, 4, m->slot);
-	st->used = true;
+	sqlite3_bind_int64(s, 2, uid);
+	sqlite3_bind_int64(s, 3, group);
+	sqlite3_bind_int64(s, 4, slot);
 	return state_exec(st, s, err);
+}
+
+/* To the last group that is delivered, whichever that is. */
+int
+state_owe(struct state *st, int64_t gen, uint32_t uid, struct err *err)
+{
+	bool mine;
+
+	if (state_auto_begin(st, &mine, err) == -1)
+		return -1;
+	return state_auto_end(st, mine, owe(st, gen, uid, st->delivered, 0, err), err);
 }
 
 int
@@ -153,7 +161,10 @@ state_msg_add(struct state *st, int64_t gen, const struct state_msg *m, struct e
 	msg_bind(s, gen, m);
 	if (state_exec(st, s, err) == -1)
 		return -1;
-	return owe(st, gen, m, err);
+	if (m->how == HOW_BASELINE || m->how == HOW_ADOPTED)
+		return 0;
+	st->used = true;
+	return owe(st, gen, m->uid, st->group + 1, m->slot, err);
 }
 
 int
@@ -289,6 +300,15 @@ state_pending_each(struct state *st, int (*cb)(const struct state_row *, void *)
 		return -1;
 	sqlite3_bind_int64(s, 1, st->delivered);
 	return row_loop(st, s, cb, arg, err);
+}
+
+int
+state_owed_every(struct state *st, int (*cb)(const struct state_row *, void *), void *arg, struct err *err)
+{
+	sqlite3_stmt *s =
+	    state_prepare(st, "SELECT " ROW_COLUMNS " " ROW_FROM "ORDER BY +o.grp, +o.gen, +o.uid", err);
+
+	return s == NULL ? -1 : row_loop(st, s, cb, arg, err);
 }
 
 int

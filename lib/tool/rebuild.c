@@ -9,13 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/util.h"
-#include "imap/header.h"
 #include "mail/maildir.h"
 #include "mail/state.h"
 #include "tool/audit.h"
@@ -23,86 +20,6 @@
 
 #define TOLD 20		 /* groups of files that fit no folder: so many are named one by one */
 #define TRANSACTION 2000 /* files recorded in one */
-#define CHUNK 65536
-
-/* --- files --- */
-
-/* The Message-ID is looked for in the first chunk, as far as the header goes. */
-static uint64_t
-msgid_of(const char *buf, size_t n)
-{
-	const char *p = buf, *end = buf + n, *nl;
-
-	while (p < end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		p = nl + 1;
-		if (p < end && (*p == '\n' || *p == '\r'))
-			break;
-	}
-	return header_msgid(buf, (size_t)(p - buf));
-}
-
-static int
-digest_fd(int fd, EVP_MD_CTX *md, unsigned char sha256[32], uint64_t *bytes, uint64_t *msgid)
-{
-	char *buf = xmalloc(CHUNK);
-	size_t have = 0;
-	ssize_t n = 1;
-	bool good = EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
-
-	*bytes = 0;
-	while (good && n > 0) {
-		while ((n = read(fd, buf + have, CHUNK - have)) > 0 && (have += (size_t)n) < CHUNK)
-			;
-		if (n == -1 && errno == EINTR) {
-			n = 1;
-			continue;
-		}
-		if (n == -1)
-			break;
-		if (*bytes == 0 && msgid != NULL)
-			*msgid = msgid_of(buf, have);
-		*bytes += have;
-		good = EVP_DigestUpdate(md, buf, have) == 1;
-		have = 0;
-	}
-	free(buf);
-	if (n == -1)
-		return -1;
-	if (!good || EVP_DigestFinal_ex(md, sha256, NULL) != 1) {
-		errno = ENOMEM;
-		return -1;
-	}
-	return 1;
-}
-
-static int
-digest(const char *path, unsigned char sha256[32], uint64_t *bytes, uint64_t *msgid)
-{
-	EVP_MD_CTX *md;
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), rc = -1, saved;
-
-	if (fd == -1)
-		return errno == ENOENT ? 0 : -1;
-	errno = EINVAL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		md = EVP_MD_CTX_new();
-		errno = ENOMEM;
-		if (md != NULL)
-			rc = digest_fd(fd, md, sha256, bytes, msgid);
-		EVP_MD_CTX_free(md);
-	}
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return rc;
-}
-
-int
-rebuild_digest(const char *path, unsigned char sha256[32], uint64_t *bytes)
-{
-	return digest(path, sha256, bytes, NULL);
-}
 
 /* --- which files there are --- */
 
@@ -112,8 +29,9 @@ struct group {
 	uint32_t uidvalidity;
 	bool foreign; /* another host's */
 	uint64_t files;
-	const char *folder; /* foreign; NULL: fits none */
-	bool current;	    /* the UIDVALIDITY that the folder has now */
+	char *folder; /* owned; NULL: fits none */
+	bool current; /* the UIDVALIDITY that the folder has now */
+	bool gone;    /* the server has no such folder; the old state knew it */
 	int64_t gen;
 };
 
@@ -123,6 +41,7 @@ struct rebuild {
 	struct audit *audit;
 	struct maildir *md;
 	struct state *state; /* the new one */
+	struct state *old;   /* NULL: it cannot be read */
 	char *path, *fresh;  /* of the state, and of the new one until it is whole; owned */
 	char *user, *host;   /* as names spell them; owned */
 	struct group *group; /* sorted */
@@ -184,9 +103,30 @@ match(struct rebuild *r, const struct audit_folder *f)
 	maildir_folder_hash(hash, r->user, f->name);
 	for (i = 0; i < r->ngroup; i++)
 		if (!r->group[i].foreign && strcmp(r->group[i].hash, hash) == 0) {
-			r->group[i].folder = f->name;
+			r->group[i].folder = xstrdup(f->name);
 			r->group[i].current = f->counted && f->uidvalidity == r->group[i].uidvalidity;
 		}
+}
+
+/* A folder that was renamed has the files of its former name: the old state has it, and a run finds out what became of it. */
+static int
+match_gone(int64_t folder, const char *name, void *arg)
+{
+	struct rebuild *r = arg;
+	char hash[17];
+	size_t i;
+
+	(void)folder;
+	maildir_folder_hash(hash, r->user, name);
+	for (i = 0; i < r->ngroup; i++) {
+		struct group *g = &r->group[i];
+
+		if (g->foreign || g->folder != NULL || strcmp(g->hash, hash) != 0)
+			continue;
+		g->folder = xstrdup(name);
+		g->gone = true;
+	}
+	return 0;
 }
 
 /* What fits no folder is told; nothing that fits at all is an error. */
@@ -224,29 +164,62 @@ tell_unmatched(struct rebuild *r, struct err *err)
 
 /* --- the new state --- */
 
-/* A generation for each group; the one that the server has now comes last, so that it is the folder's newest. */
+static int
+is_adopted(const struct state_msg *m, void *arg)
+{
+	(void)arg;
+	return m->how == HOW_ADOPTED ? 2 : 0;
+}
+
+/* The files of g's folder under its former name, if the old state had taken over messages of that one.  1, 0, -1. */
+static int
+former_of(const struct rebuild *r, const struct group *g, struct state_gen *former, struct err *err)
+{
+	struct state_gen old;
+	size_t i;
+	int n;
+
+	for (i = 0; i < r->ngroup; i++)
+		if (r->group[i].gone && r->group[i].uidvalidity == g->uidvalidity)
+			break;
+	if (i == r->ngroup)
+		return 0;
+	n = state_gen_exact(r->old, r->user, r->o->host, g->folder, g->uidvalidity, &old, err);
+	if (n == 1)
+		n = state_msg_each(r->old, old.id, 1, UINT32_MAX, is_adopted, NULL, err);
+	former->id = r->group[i].gen;
+	return n == 2 ? 1 : n;
+}
+
+static int
+make_generation(struct rebuild *r, struct group *g, struct err *err)
+{
+	struct state_gen gen, before;
+	int n = state_gen_find(r->state, r->user, r->o->host, g->folder, &before, err);
+
+	if (n == 0 && g->current)
+		n = former_of(r, g, &before, err);
+	if (n == -1 ||
+	    state_gen_new(r->state, r->user, r->o->host, g->folder, g->uidvalidity, &gen, err) == -1 ||
+	    (n == 1 && state_gen_adopt(r->state, gen.id, before.id, err) == -1) ||
+	    (g->gone && state_gen_vanished(r->state, gen.id, true, err) == -1))
+		return -1;
+	g->gen = gen.id;
+	return 0;
+}
+
+/* One for each group; that which the server has now comes last, so that it is the folder's newest. */
 static int
 make_generations(struct rebuild *r, struct err *err)
 {
-	struct state_gen gen, before;
 	size_t i;
-	int pass, n;
+	int pass;
 
 	for (pass = 0; pass < 2; pass++)
-		for (i = 0; i < r->ngroup; i++) {
-			struct group *g = &r->group[i];
-
-			if (g->folder == NULL || g->current != (pass == 1))
-				continue;
-			n = state_gen_find(r->state, r->user, r->o->host, g->folder, &before, err);
-			if (n == -1 ||
-			    state_gen_new(r->state, r->user, r->o->host, g->folder, g->uidvalidity, &gen,
-				err) == -1)
+		for (i = 0; i < r->ngroup; i++)
+			if (r->group[i].folder != NULL && r->group[i].current == (pass == 1) &&
+			    make_generation(r, &r->group[i], err) == -1)
 				return -1;
-			if (n == 1 && state_gen_adopt(r->state, gen.id, before.id, err) == -1)
-				return -1;
-			g->gen = gen.id;
-		}
 	return 0;
 }
 
@@ -277,7 +250,7 @@ record_file(const char *subdir, const char *path, const struct maildir_name *n, 
 		return err_sys(r->err, ERR_AGAIN, STAGE_NONE, EINTR, NULL, "told to stop");
 	if (g == NULL || g->folder == NULL)
 		return 0;
-	rc = digest(path, m.sha256, &bytes, &m.msgid);
+	rc = rebuild_read(path, m.sha256, &bytes, &m.msgid);
 	if (rc == -1)
 		return err_sys(r->err, err_kind_of_errno(errno), STAGE_FILE, errno, path, "cannot read it");
 	/* Moved from new to cur by a reader since the directory was listed: it is there, and may be met again. */
@@ -295,28 +268,31 @@ record_file(const char *subdir, const char *path, const struct maildir_name *n, 
 	return ++r->open >= TRANSACTION ? commit(r, true) : 0;
 }
 
+static void
+open_old(struct rebuild *r)
+{
+	struct err e = ERR_INIT;
+	char *path = xasprintf("%s%s", r->path, access(r->path, F_OK) == 0 ? "" : ".old");
+
+	if (state_open(&r->old, path, STATE_READONLY, &e) == -1)
+		log_warn("%s: the old state is not looked at: %s", path, e.text);
+	free(path);
+}
+
 static int
 fill(struct rebuild *r, struct err *err)
 {
-	struct state *old = NULL;
-	struct err e = ERR_INIT;
-	char *path;
-	int rc;
-
 	r->err = err;
 	if (state_begin(r->state, err) == -1)
 		return -1;
-	path = xasprintf("%s%s", r->path, access(r->path, F_OK) == 0 ? "" : ".old");
-	if (state_open(&old, path, STATE_READONLY, &e) == -1)
-		log_warn("%s: the old state is not looked at: %s", path, e.text);
-	free(path);
-	rc = old == NULL ? 0 : rebuild_carry(old, r->state, r->md, r->user, r->o->host, err);
-	state_close(old);
-	if (rc == -1 || make_generations(r, err) == -1 || maildir_each(r->md, record_file, r, err) == -1 ||
-	    commit(r, false) == -1) {
+	if ((r->old != NULL && rebuild_carry(r->old, r->state, r->md, r->user, r->o->host, err) == -1) ||
+	    make_generations(r, err) == -1 || maildir_each(r->md, record_file, r, err) == -1 ||
+	    (r->old != NULL && rebuild_owe(r->old, r->state, err) == -1) || commit(r, false) == -1) {
 		state_rollback(r->state);
 		return -1;
 	}
+	state_close(r->old);
+	r->old = NULL;
 	return 0;
 }
 
@@ -412,6 +388,9 @@ work(struct rebuild *r, struct err *err)
 		return -1;
 	for (i = 0; i < r->audit->nfolder; i++)
 		match(r, &r->audit->folder[i]);
+	open_old(r);
+	if (r->old != NULL && state_name_each(r->old, r->user, r->o->host, match_gone, r, err) == -1)
+		return -1;
 	if (tell_unmatched(r, err) == -1)
 		return -1;
 	progress_total(r->files, 0);
@@ -447,6 +426,9 @@ rebuild_run(const struct options *o, struct source *source, const volatile sig_a
 		    (unsigned long long)(r.recorded + r.twice), (unsigned long long)r.twice,
 		    (unsigned long long)(r.files - r.recorded - r.twice));
 	audit_free(r.audit);
+	state_close(r.old);
+	while (r.ngroup > 0)
+		free(r.group[--r.ngroup].folder);
 	free(r.group);
 	if (lock >= 0)
 		close(lock);

@@ -6,7 +6,9 @@
  * folder; which folder that is, the server's list of folders tells.  What fits
  * none is another mailbox's, or of a folder that is gone: it stays where it is,
  * and is reported.  If the old state can still be read, what it knows of other
- * mailboxes is taken over.
+ * mailboxes is taken over, and whose receipts are owed; and files of a folder
+ * that it knew and the server does not (it may have been renamed) are recorded
+ * under that name, for the next run to find out what became of it.
  *
  * Every folder begins again with settled = 1 and the rows that there are files
  * for: the next run lists it, fetches what is missing and nothing twice.

@@ -1,4 +1,4 @@
-/* rebuild_carry: what a new state takes over from the old one: all of the other mailboxes. */
+/* rebuild_carry: what a new state takes over from the old one: all of the other mailboxes, and receipts that are owed. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,4 +144,31 @@ rebuild_carry(struct state *old, struct state *fresh, struct maildir *md, const 
 		rc = state_gen_every(old, copy_generation, &c, err);
 	free(c.pending);
 	return rc;
+}
+
+struct owing {
+	struct state *fresh;
+	struct err *err;
+};
+
+static int
+owe_again(const struct state_row *row, void *arg)
+{
+	struct owing *o = arg;
+	struct state_gen g;
+	int n = state_gen_exact(o->fresh, row->user, row->host, row->folder, row->uidvalidity, &g, o->err);
+
+	if (n == 1)
+		n = state_msg_find(o->fresh, g.id, row->msg.uid, NULL, o->err);
+	if (n == 1)
+		n = state_owe(o->fresh, g.id, row->msg.uid, o->err);
+	return n == -1 ? -1 : 0;
+}
+
+int
+rebuild_owe(struct state *old, struct state *fresh, struct err *err)
+{
+	struct owing o = { fresh, err };
+
+	return state_owed_every(old, owe_again, &o, err);
 }

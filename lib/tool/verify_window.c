@@ -206,13 +206,11 @@ left_behind(const struct verify *v, const struct place *p)
 static int
 rows_alone(struct window *w)
 {
-	bool former = w->p->standing == FORMER, gone = w->p->standing == FOLDER_WENT;
+	bool gone = w->p->standing == FOLDER_WENT || (w->p->standing == FORMER && left_behind(w->v, w->p));
 	size_t i;
 
-	if (former && left_behind(w->v, w->p))
-		gone = true;
 	for (i = 0; i < w->nrow; i++)
-		if (with_row(w, &w->row[i], gone && !(former && w->row[i].claimed)) == -1)
+		if (with_row(w, &w->row[i], gone && !w->row[i].claimed) == -1)
 			return -1;
 	return 0;
 }

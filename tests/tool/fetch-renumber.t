@@ -105,6 +105,9 @@ stdout_is '' 'nothing comes again'
 tell 'messages New 1'
 fetch -F '*' md
 is "$(cut -f 2 "$out_file")" New 'what is new comes under the new name'
+fetch --verify md
+status_is 0 'and all is well'
+stdout_is '' 'nothing of it has gone'
 
 # --baseline, then numbered anew.
 serve_odd -e 'messages 8'

@@ -89,6 +89,33 @@ status_is 0 'a tree, its state elsewhere'
 fetch -F '*' --tree --state tree.db tree
 stdout_is '' 'nothing is fetched twice'
 
+# A folder was renamed: files have its former name, which the old state knows.  Receipts that could not be written
+# are owed still.
+rm -rf md
+fetch -F '*' -q md
+stand doveadm mailbox rename -u $box 'Übersicht/2026' 'Ablage'
+fetch -F '*' md
+stdout_is '' 'a folder is renamed'
+fetch -F '*' --rebuild md
+status_is 0 '--rebuild'
+stderr_is '' 'knows whose its files are'
+fetch -F '*' md
+status_is 0 'the next run'
+stdout_is '' 'fetches nothing again'
+# shellcheck disable=SC2086
+stand save $box Ablage $first
+run sh -c 'exec msfetch "$@" >/dev/full' sh $imap_args -u $box -F '*' md <token
+status_is 74 'three more, whose receipts cannot be written'
+fetch -F '*' --rebuild md
+status_is 0 '--rebuild, with files under both names'
+fetch -F '*' md
+status_is 0 'the next run'
+stdout_lines 3 'writes the three receipts'
+names md >after
+is "$(wc -l <after)" $((n + 6)) 'and has fetched nothing'
+stand doveadm expunge -u $box mailbox Ablage uid 4:6
+stand doveadm mailbox rename -u $box Ablage 'Übersicht/2026'
+
 # Killed.
 case $BUILD in *-san) skip 'kill -9' 'a traced program cannot look for leaks'; done_testing ;; esac
 strace -o /dev/null true 2>/dev/null || { skip 'kill -9' 'strace does not work here'; done_testing; }

@@ -59,6 +59,14 @@ add(struct state *st, const char *user, uint32_t uid)
 	is_int(state_commit(st, &err), STATE_OK, "commit");
 }
 
+static int
+no_row(const struct state_row *row, void *arg)
+{
+	(void)row;
+	(void)arg;
+	return -1;
+}
+
 static void
 test_carry(void)
 {
@@ -75,8 +83,17 @@ test_carry(void)
 	add(old, "you@x.example", 8); /* the last group is pending, and has no file */
 	is_int(state_begin(fresh, &err), 0, "begin");
 	is_int(rebuild_carry(old, fresh, md, "Me@x.example", "host.example", &err), 0, "taken over");
-	is_int(state_commit(fresh, &err), STATE_OK, "commit");
 	is_int(state_gen_find(fresh, "me@x.example", "host.example", "INBOX", &g, &err), 0, "not our own");
+	is_int(rebuild_owe(old, fresh, &err), 0, "and the receipts that are owed");
+	is_int(state_commit(fresh, &err), STATE_OK, "commit");
+	is_int(state_debt(fresh, "you@x.example", "host.example", &err), 1, "the other's is");
+	is_int(state_debt(fresh, "me@x.example", "host.example", &err), 0, "not that of what is not known");
+	is_int(state_pending_each(fresh, no_row, NULL, &err), 0, "nothing is pending");
+	is_int(state_finish(fresh, true, &err), STATE_OK, "a run that pays");
+	is_int(state_debt(fresh, "you@x.example", "host.example", &err), 1, "for nobody, pays nothing");
+	is_int(state_gen_find(fresh, "you@x.example", "host.example", "INBOX", &g, &err), 1, "for the other");
+	is_int(state_finish(fresh, true, &err), STATE_OK, "it pays");
+	is_int(state_debt(fresh, "you@x.example", "host.example", &err), 0, "his");
 	is_int(state_gen_find(fresh, "you@x.example", "host.example", "INBOX", &g, &err), 1,
 	    "but the other's");
 	is_int(g.uidvalidity, 14, "UIDVALIDITY");
