@@ -62,12 +62,43 @@ environment_free(char **env)
 	free(env);
 }
 
+static bool
+in_path(const char *word, size_t len)
+{
+	const char *dir = getenv("PATH"), *end;
+	bool found = false;
+	char *file;
+
+	for (; dir != NULL && !found; dir = *end == ':' ? end + 1 : NULL) {
+		end = strchrnul(dir, ':');
+		file = xasprintf("%.*s/%.*s", (int)(end - dir), dir, (int)len, word);
+		found = end > dir && access(file, X_OK) == 0;
+		free(file);
+	}
+	return found;
+}
+
+/*
+ * The shell's text.  Where it is one program with its arguments (and not one of
+ * the shell's own words), the shell becomes that: dash would fork once more.
+ */
+static char *
+script(const char *cmd)
+{
+	size_t len = strspn(cmd, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-");
+	bool alone = len > 0 && strchr(" \t", cmd[len]) != NULL && strpbrk(cmd, ";&|<>()`\n") == NULL;
+
+	if (alone && (memchr(cmd, '/', len) != NULL || in_path(cmd, len)))
+		return xasprintf("exec %s", cmd);
+	return xstrdup(cmd);
+}
+
 /* 0 and *pid, or an errno. */
 static int
 start(const char *cmd, int in, char **env, pid_t *pid)
 {
-	char sh[] = "sh", dash_c[] = "-c", *copy = xstrdup(cmd);
-	char *argv[] = { sh, dash_c, copy, NULL };
+	char sh[] = "sh", dash_c[] = "-c", *text = script(cmd);
+	char *argv[] = { sh, dash_c, text, NULL };
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
 	sigset_t all, none;
@@ -87,7 +118,7 @@ start(const char *cmd, int in, char **env, pid_t *pid)
 	rc = posix_spawn(pid, "/bin/sh", &fa, &at, argv, env);
 	posix_spawnattr_destroy(&at);
 	posix_spawn_file_actions_destroy(&fa);
-	free(copy);
+	free(text);
 	return rc;
 }
 

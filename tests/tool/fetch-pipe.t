@@ -74,6 +74,19 @@ fetch --pipe 'sleep 100' --pipe-timeout 1 --max 1 md4
 status_is 75 'a command that takes too long: later'
 fetch --pipe 'i=3; while [ $i -lt 100 ]; do [ ! -e /proc/$$/fd/$i ] || exit 78; i=$((i + 1)); done' --max 1 md4
 status_is 0 'it inherits standard descriptors, nothing else'
+printf '#!/bin/sh\ncat /proc/$PPID/comm >parent\n' >parent.sh
+chmod +x parent.sh
+for cmd in ./parent.sh 'sh parent.sh x'; do
+	rm -f parent
+	fetch --pipe "$cmd" --max 1 md4
+	is "$(cat parent)" msfetch "$cmd: no shell stays beside it"
+done
+fetch --pipe 'exit 74' --max 1 md4
+status_is 75 "a word of the shell's"
+fetch --pipe 'A=75 B=1; exit $A' --max 1 md4
+status_is 75 'a text of it'
+fetch --pipe 'A=75 sh -c "exit $A"' --max 1 md4
+status_is 0 'and a variable before a command'
 fetch md4
 status_is 0 'without a command again'
 ok 'all come' mdcmp md4 "$corpus"
