@@ -5,10 +5,12 @@
  * stage" means "it was placed", whatever a reader has done with it since.
  */
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -257,13 +259,35 @@ maildir_box(struct maildir *md, const char *subdir, bool create, struct err *err
 	return &md->mbox[md->nmbox++];
 }
 
+static int
+sync_stage(struct maildir *md, struct err *err)
+{
+	if (md->stage_dirty && dir_sync(md->stage) == -1)
+		return maildir_fail(md, errno, "cannot make durable", "tmp/" STAGE, err);
+	md->stage_dirty = false;
+	return 0;
+}
+
+/*
+ * The target of a rename first, then its source: where the disk may see one
+ * without the other, the message is rather there twice than not at all.
+ *
+ * But on Btrfs source first.  There an fsync of the target alone goes to the log
+ * tree, and when the log is replayed after a power cut the file has both names:
+ * a reader that takes it from new/ before the next run has looked sees it again.
+ * The source commits the whole transaction, so both names change at once.
+ */
 int
 maildir_sync(struct maildir *md, struct err *err)
 {
+	struct statfs fs;
 	struct mbox *b;
 	size_t i;
 	int k;
 
+	if (md->stage_dirty && fstatfs(md->stage, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC &&
+	    sync_stage(md, err) == -1)
+		return -1;
 	for (i = 0; i < md->nmbox; i++) {
 		b = &md->mbox[i];
 		for (k = 0; k < 2; k++) {
@@ -272,10 +296,7 @@ maildir_sync(struct maildir *md, struct err *err)
 			b->dirty[k] = false;
 		}
 	}
-	if (md->stage_dirty && dir_sync(md->stage) == -1)
-		return maildir_fail(md, errno, "cannot make durable", "tmp/" STAGE, err);
-	md->stage_dirty = false;
-	return 0;
+	return sync_stage(md, err);
 }
 
 /* ---- placing ---- */
