@@ -7,7 +7,7 @@
 
 #define SKIP_SPAN 512		/* left-out messages in one range */
 #define ROWS_SQUEEZE (1U << 20) /* a server that repeats itself gets no memory for it from here on */
-#define WORTH_MESSAGES 500	/* what a further connection must have to do */
+#define WORTH_MESSAGES 250	/* what a further connection must have to do: Exchange takes 50 ms for each */
 #define WORTH_BYTES (16U << 20)
 
 void

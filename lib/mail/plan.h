@@ -34,8 +34,8 @@
 #include "crew/wire.h"
 #include "mail/state.h"
 
-#define PLAN_BATCH_MESSAGES 500
-#define PLAN_BATCH_BYTES (8U << 20)
+#define PLAN_BATCH_MESSAGES 2000
+#define PLAN_BATCH_BYTES (16U << 20)
 #define PLAN_SMALL_UIDS 64 /* that few need no listing */
 #define PLAN_SET_MAX 7600  /* bytes of a UID set as text: the line stays under 8 kB */
 
@@ -124,7 +124,7 @@ struct plan_batch {
 /*
  * 1 a batch; 0 none now (all is handed out; some may come back by plan_back);
  * -1 none ever again: everything has come, is done or left.
- * The first is small, each next one twice as large up to the bounds above; a
+ * The first is small, the others as large as the bounds above allow; a
  * message above the byte bound travels alone; with several workers the last
  * ones get smaller again, so that nobody waits long for one big one.
  */

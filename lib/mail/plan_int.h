@@ -79,7 +79,8 @@ struct plan {
 	uint64_t wait, wait_bytes; /* E_WAIT */
 	uint64_t out;		   /* E_OUT and E_SUSPECT, retries included */
 
-	unsigned workers, step;
+	unsigned workers;
+	bool begun; /* the first batch has been handed out */
 	uint32_t last_id;
 	struct ranges range; /* of the batch handed out last */
 	struct batch *batch;

@@ -1,8 +1,10 @@
 /*
  * plan_next: makes batches, and UID sets that fit into a command.
  *
- * - The first batch is small, so that the first files and receipts come soon;
- *   each further one twice as large up to PLAN_BATCH_*.
+ * - The first batch is small, so that what a server makes of such a command is
+ *   seen before it gets large ones; the others are as large as PLAN_BATCH_*
+ *   allow.  Messages are committed as they come, whatever the batch; so a large
+ *   one delays nothing, and thousands of small messages cost one round trip.
  * - With several workers a batch is at most an equal share of what waits, two
  *   for each worker: the last ones shrink.
  */
@@ -11,9 +13,8 @@
 #include "mail/plan_int.h"
 
 #define FIRST_MESSAGES 32
-#define FIRST_BYTES (512U << 10)
-#define LAST_MESSAGES 4 /* the smallest at the end */
-#define STEP_MAX 4	/* FIRST_BYTES << STEP_MAX is PLAN_BATCH_BYTES */
+#define FIRST_BYTES (512U << 10) /* and the smallest at the end */
+#define LAST_MESSAGES 4		 /* the smallest at the end */
 
 void
 plan_workers(struct plan *p, unsigned n)
@@ -25,10 +26,9 @@ plan_workers(struct plan *p, unsigned n)
 static void
 batch_bounds(const struct plan *p, uint64_t *messages, uint64_t *bytes)
 {
-	uint64_t m = (uint64_t)FIRST_MESSAGES << p->step, b = (uint64_t)FIRST_BYTES << p->step, share;
+	uint64_t m = p->begun ? PLAN_BATCH_MESSAGES : FIRST_MESSAGES;
+	uint64_t b = p->begun ? PLAN_BATCH_BYTES : FIRST_BYTES, share;
 
-	if (m > PLAN_BATCH_MESSAGES)
-		m = PLAN_BATCH_MESSAGES;
 	if (p->assumed)
 		m = PLAN_SMALL_UIDS;
 	if (p->workers > 1) {
@@ -210,8 +210,7 @@ next_common(struct plan *p, struct plan_batch *out)
 		entry_out(p, &m, i);
 	}
 	p->next = i;
-	if (p->step < STEP_MAX)
-		p->step++;
+	p->begun = true;
 	return batch_give(p, &m);
 }
 

@@ -94,10 +94,10 @@ work(struct run *r)
 	int n;
 
 	while (!r->over && !*r->stop) {
+		task_lanes(r); /* first: what is worth several connections is not all given to one */
 		task_feed(r);
 		if (r->over || task_idle(r))
 			break;
-		task_lanes(r);
 		link_watch(r->link, 1, commit_fd(r->commit));
 		if ((n = link_next(r->link, commit_due(r->commit), &ev, &e)) == -1) {
 			run_fatal(r, &e);
