@@ -194,9 +194,12 @@ empty(const struct group *g)
 }
 
 static bool
-full(const struct group *g, unsigned times)
+full(const struct commit *c, unsigned times)
 {
-	return g->n >= times * COMMIT_MESSAGES || g->bytes >= (uint64_t)times * COMMIT_BYTES;
+	const struct group *g = &c->g;
+	size_t most = c->md == NULL || c->trusts ? COMMIT_MESSAGES : COMMIT_OPEN;
+
+	return g->n >= times * most || g->bytes >= (uint64_t)times * COMMIT_BYTES;
 }
 
 int
@@ -206,7 +209,7 @@ commit_due(const struct commit *c)
 
 	if (c->busy || empty(&c->g))
 		return -1;
-	if (full(&c->g, 1))
+	if (full(c, 1))
 		return 0;
 	left = c->g.since_ms + COMMIT_MS - now_ms();
 	return left > 0 ? (int)left : 0;
@@ -436,7 +439,7 @@ commit_step(struct commit *c, struct err *err)
 {
 	if (usable(c, err) == -1)
 		return -1;
-	if (c->busy && (ended(c) || full(&c->g, 2)) && finish_sealed(c, err) == -1)
+	if (c->busy && (ended(c) || full(c, 2)) && finish_sealed(c, err) == -1)
 		return -1;
 	if (commit_due(c) != 0 || seal(c))
 		return 0;

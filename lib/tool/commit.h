@@ -55,8 +55,13 @@
 #include "mail/state.h"
 #include "tool/ledger.h"
 
-#define COMMIT_MESSAGES 256
-#define COMMIT_BYTES (16U << 20)
+/*
+ * A group is due at any of these.  Each costs three waits for the disk while
+ * nothing is read (the transaction, two directories): fewer groups, fewer waits.
+ */
+#define COMMIT_MESSAGES 1024
+#define COMMIT_OPEN 256 /* where each message keeps its descriptor until then */
+#define COMMIT_BYTES (32U << 20)
 #define COMMIT_MS 500
 
 struct commit;

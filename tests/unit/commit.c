@@ -247,15 +247,15 @@ test_thread(void)
 	is_int(commit_step(c, &e), 0, "its first step begins");
 	p.fd = commit_fd(c);
 	ok(p.fd != -1, "in a thread");
-	add(300, 300);
+	add(1100, 1100);
 	is_int(commit_due(c), -1, "the next group waits for it");
 	ok(poll(&p, 1, 60000) == 1, "it ends");
 	is_int(commit_step(c, &e), 0, "then the others follow");
 	is_int(lines(), COMMIT_MESSAGES, "to the last, the receipts");
-	ok(!placed(300), "but for what came meanwhile");
+	ok(!placed(1100), "but for what came meanwhile");
 	is_int(steps(), 0, "which is the next group");
-	ok(placed(300), "and follows");
-	for (uid = 1001; uid <= 1020; uid++)
+	ok(placed(1100), "and follows");
+	for (uid = 1501; uid <= 1520; uid++)
 		add(uid, uid);
 	is_int(steps(), 0, "a smaller group, when its time has come");
 	for (uid = 2001; uid <= 2020; uid++)
