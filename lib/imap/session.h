@@ -181,7 +181,7 @@ struct session_ops {
 	/* from, subject: decoded UTF-8, never NULL */
 	void (*header)(void *arg, uint32_t job, const struct session_row *, const char *from,
 	    const char *subject);
-	/* A body has begun to arrive and is not whole yet; uid 0: not said yet (then job may be 0 too). */
+	/* A large body has begun to arrive, most of it is still to come; uid 0: not said yet (then job may be 0 too). */
 	void (*begin)(void *arg, uint32_t job, uint32_t uid, uint32_t slot);
 	/* fd is the slot's, and the caller's again. */
 	void (*message)(void *arg, uint32_t job, int fd, const struct session_message *);

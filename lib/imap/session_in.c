@@ -149,11 +149,14 @@ begin_body(struct session *s)
 static void
 tell_begin(struct session *s)
 {
-	uint32_t uid = uid_so_far(s->in.resp.s);
-	struct job *job = job_asking(s, uid, true);
+	uint32_t uid;
+	struct job *job;
 
-	if (!s->body.told)
-		s->ops.begin(s->arg, job != NULL ? job->j.id : 0, uid, s->body.slot);
+	if (s->in.left < BEGIN_LEFT || s->body.told)
+		return;
+	uid = uid_so_far(s->in.resp.s);
+	job = job_asking(s, uid, true);
+	s->ops.begin(s->arg, job != NULL ? job->j.id : 0, uid, s->body.slot);
 	s->body.told = true;
 }
 

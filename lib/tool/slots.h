@@ -15,7 +15,12 @@
 #include "base/err.h"
 #include "mail/maildir.h"
 
-#define SLOTS_LANE 48 /* with one lane at most; WIRE_SLOTS_MAX is above */
+/*
+ * With one lane at most (WIRE_SLOTS_MAX is not below), and with all together:
+ * so many messages can arrive while the parent waits for its disk.
+ */
+#define SLOTS_LANE 128
+#define SLOTS_ALL 512
 
 struct slots;
 

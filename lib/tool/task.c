@@ -272,12 +272,14 @@ static void
 top_up(struct run *r, int lane)
 {
 	unsigned want = expected(&r->lane[lane]), have = slots_with(r->slots, lane), n = 0;
+	unsigned most = SLOTS_ALL / (unsigned)link_count(r->link);
 	struct err e = ERR_INIT;
 	int fds[SLOTS_LANE], slot, first = -1;
 
 	if (!fetching(&r->lane[lane]))
 		return;
-	want = want + SLOTS_SPARE < SLOTS_LANE ? want + SLOTS_SPARE : SLOTS_LANE;
+	most = most < SLOTS_LANE ? most : SLOTS_LANE;
+	want = want + SLOTS_SPARE < most ? want + SLOTS_SPARE : most;
 	if (have > want / 2)
 		return;
 	for (; have < want; have++) {

@@ -154,7 +154,7 @@ test_losses(void)
 	slots(&h, 2);
 	open_inbox(&h);
 	fetch(&h, 2, ASK_BODY, 1, 5);
-	say(&h, "* 1 FETCH (UID 1 BODY[] {100}\r\nabc");
+	say(&h, "* 1 FETCH (UID 1 BODY[] {100000}\r\nabc");
 	session_eof(h.s, &e);
 	told(&h, "", "a cut body is no message");
 	ok(h.begun_job == 2 && h.begun_uid == 1 && h.begun_slot == 0, "but it had begun");
