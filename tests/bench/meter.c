@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,12 +52,44 @@ resident(long pid)
 	return sum;
 }
 
+static pid_t
+start(char **argv, const sigset_t *mask)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execvp(argv[0], argv);
+	perror(argv[0]);
+	_exit(127);
+}
+
+/* Waits for pid: its status, and the peak of its resident set. */
+static int
+watch(pid_t pid, const sigset_t *child, long *peak)
+{
+	const struct timespec tick = { .tv_nsec = 10000000 };
+	int status;
+	long r;
+
+	for (;;) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+
+		if (got == pid || (got == -1 && errno != EINTR))
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		if ((r = resident(pid)) > *peak)
+			*peak = r;
+		sigtimedwait(child, NULL, &tick);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
-	struct timespec tick = { .tv_nsec = 10000000 };
+	sigset_t child, old;
 	struct rusage ru;
-	double start;
+	double began, wall;
 	long peak = 0;
 	int status;
 	pid_t pid;
@@ -67,32 +100,24 @@ main(int argc, char **argv)
 		return 64;
 	}
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	start = now();
-	if ((pid = fork()) == 0) {
-		execvp(argv[2], argv + 2);
-		perror(argv[2]);
-		_exit(127);
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, &old);
+	began = now();
+	if ((pid = start(argv + 2, &old)) == -1) {
+		perror("fork");
+		return 71;
 	}
-	for (;;) {
-		long r;
-		pid_t got = waitpid(pid, &status, WNOHANG);
-
-		if (got == pid || (got == -1 && errno != EINTR))
-			break;
-		if ((r = resident(pid)) > peak)
-			peak = r;
-		nanosleep(&tick, NULL);
-	}
-	start = now() - start;
+	status = watch(pid, &child, &peak);
+	wall = now() - began;
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	getrusage(RUSAGE_CHILDREN, &ru);
-	status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	if ((out = fopen(argv[1], "a")) == NULL) {
 		perror(argv[1]);
 		return 74;
 	}
-	fprintf(out, "wall %.3f cpu %.3f rss %ld status %d\n", start,
+	fprintf(out, "wall %.3f cpu %.3f rss %ld status %d\n", wall,
 	    (double)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) +
 		(double)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec) / 1e6,
 	    peak, status);

@@ -1,28 +1,121 @@
-# Median, lowest and highest of each row, and its ratio to msfetch of the same case and RTT.
-# Input: case, rtt, peer, run, wall, cpu, rss KiB, flights, bytes down, files, status; sorted by wall within a row.
-BEGIN {
-	print "| case | RTT ms | program | wall s (range) | x msfetch | CPU s | peak MiB | round trips | files |"
-	print "|---|---|---|---|---|---|---|---|---|"
-}
+# The tables of raw.tsv: row, RTT, program, round, wall, cpu, rss KiB, round
+# trips, bytes from the server, files, status, syncs.
+#
+# Medians with lowest and highest; ratios are made within each round, then the
+# median is taken.  The second table holds the rows to the targets.
+BEGIN { FS = "\t" }
 {
-	key = $1 "\t" $2 "\t" $3
-	if (!(key in n)) { order[++rows] = key }
+	if (!($1 in rtt)) order[++rows] = $1
+	rtt[$1] = $2
+	key = $1 SUBSEP $3
+	if (!(key in n)) programs[$1] = programs[$1] (programs[$1] == "" ? "" : " ") $3
 	i = ++n[key]
-	wall[key, i] = $5
-	cpu[key] += $6
-	if ($7 > rss[key]) rss[key] = $7
-	flights[key] = $8
-	files[key] = $10
-	if ($11 != 0) bad[key] = 1
+	at[$1, $3, $4] = i
+	if ($4 > rounds[$1]) rounds[$1] = $4
+	v["wall", key, i] = $5
+	v["cpu", key, i] = $6
+	v["rss", key, i] = $7 / 1024
+	v["trips", key, i] = $8
+	v["down", key, i] = $9 / 1000
+	v["files", key, i] = $10
+	if ($11 != 0) bad[key]++
+	if ($12 != "-") syncs[key] = $12
 }
-function median(key) { return wall[key, int((n[key] + 1) / 2)] }
-END {
-	for (r = 1; r <= rows; r++) {
-		key = order[r]
-		split(key, f, "\t")
-		base = f[1] "\t" f[2] "\tmsfetch"
-		ratio = (base in n && median(base) > 0) ? sprintf("%.2f", median(key) / median(base)) : "-"
-		printf "| %s | %s | %s%s | %.2f (%.2f-%.2f) | %s | %.2f | %.0f | %d | %d |\n", f[1], f[2], f[3], (bad[key] ? " (failed)" : ""),
-			median(key), wall[key, 1], wall[key, n[key]], ratio, cpu[key] / n[key], rss[key] / 1024, flights[key], files[key]
+function sorted(k,    i, j, t) { # s[1 … k]
+	for (i = 2; i <= k; i++)
+		for (j = i; j > 1 && s[j - 1] > s[j]; j--) { t = s[j]; s[j] = s[j - 1]; s[j - 1] = t }
+	low = s[1]
+	high = s[k]
+	return k == 0 ? "" : k % 2 ? s[(k + 1) / 2] : (s[k / 2] + s[k / 2 + 1]) / 2
+}
+function median(what, row, program,    i, k) {
+	for (i = 1; i <= n[row, program]; i++) s[++k] = v[what, row, program, i]
+	return sorted(k)
+}
+# Of what for a by b, round by round; b may be "x|y": the larger of the two.
+function ratio(what, row, a, b,    i, k, p, d, o, parts) {
+	p = split(b, parts, "|")
+	for (i = 1; i <= rounds[row]; i++) {
+		d = 0
+		for (o = 1; o <= p; o++)
+			if (((row, parts[o], i) in at) && v[what, row, parts[o], at[row, parts[o], i]] > d)
+				d = v[what, row, parts[o], at[row, parts[o], i]]
+		if (d > 0 && ((row, a, i) in at)) s[++k] = v[what, row, a, at[row, a, i]] / d
 	}
+	return sorted(k)
+}
+function number(x) { return x == "" ? "-" : sprintf(x < 0.095 ? "%.3f" : x < 9.95 ? "%.2f" : "%.1f", x) }
+# One line of the second table; plus is added to what was measured.
+function limit(plus, text, row, got, most, least) {
+	if (got == "") return
+	got += plus
+	low += plus
+	high += plus
+	printf "| %s | %s | %s (%s–%s) | %s %s | %s |\n", text, row, number(got), number(low), number(high), least ? "≥" : "≤", number(most), (least ? got >= most : got <= most) ? "yes" : "**no**"
+}
+function line(row, program,    key, w, r, base) {
+	key = row SUBSEP program
+	base = ("msfetch" in have) && program != "msfetch" ? number(ratio("wall", row, program, "msfetch")) : "-"
+	w = median("wall", row, program)
+	printf "| %s | %s | %d | %s (%s–%s) | %s ", program (bad[key] ? " (failed " bad[key] "x)" : ""), rtt[row], n[key], number(w), number(low), number(high), base
+	w = median("cpu", row, program)
+	printf "| %s | %.0f | ", number(w), median("rss", row, program)
+	w = median("trips", row, program)
+	printf "%s | %s | %d | %s |\n", w > 0 ? w : "-", w > 0 ? sprintf("%.1f", median("down", row, program)) : "-", median("files", row, program), syncs[key] == "" ? "-" : syncs[key]
+}
+function targets(    i, r, q) {
+	print "\n| target | row | measured (range) | limit | met |\n|---|---|---|---|---|"
+	split("a-0 a-100 quick-a", q, " ")
+	for (i = 1; i in q; i++) {
+		r = q[i]
+		limit(0, "wall, of mbsync's", r, ratio("wall", r, "msfetch", "mbsync"), r == "a-100" ? 1 / 5 : 1 / 6)
+		limit(0, "wall, of mbsync's with `FSync no`", r, ratio("wall", r, "msfetch", "mbsync_nofsync"), r == "a-100" ? 0.8 : 0.9)
+		limit(0, "wall, of the larger limit (TLS, durable writing)", r, ratio("wall", r, "msfetch", "tls|write_group"), 1.25)
+		limit(0, "CPU, of s_client's", r, ratio("cpu", r, "msfetch", "s_client"), 1.6)
+		limit(0, "peak memory, MiB", r, median("rss", r, "msfetch"), 40)
+	}
+	split("b-100 quick-b", q, " ")
+	for (i = 1; i in q; i++) {
+		r = q[i]
+		limit(0, "wall, of mbsync's", r, ratio("wall", r, "msfetch", "mbsync"), 0.3)
+		limit(0, "wall, of mbsync's with `FSync no`", r, ratio("wall", r, "msfetch", "mbsync_nofsync"), 0.7)
+		limit(1, "round trips, TCP and TLS included", r, median("trips", r, "msfetch"), 7)
+	}
+	limit(0, "wall, of bare TLS", "c-0", ratio("wall", "c-0", "msfetch", "tls"), 1.15)
+	limit(0, "peak memory, MiB", "c-0", median("rss", "c-0", "msfetch"), 40)
+	split("d-0 d-100 quick-d quick-d0", q, " ")
+	for (i = 1; i in q; i++) {
+		r = q[i] "-none"
+		if (q[i] ~ /100|quick-d$/) {
+			limit(-1, "round trips after TCP connect, LOGOUT not counted", r, median("trips", r, "msfetch"), 5)
+			limit(0, "kB from the server, TLS handshake included", r, median("down", r, "msfetch"), 4)
+		}
+		limit(0, "wall, of mbsync's", r, ratio("wall", r, "msfetch", "mbsync"), q[i] ~ /100|quick-d$/ ? 0.5 : 0.2)
+		limit(0, "CPU, of a TLS login with s_client", r, ratio("cpu", r, "msfetch", "s_login"), 2)
+		limit(0, "peak memory, MiB", r, median("rss", r, "msfetch"), 40)
+		r = q[i] "-ten"
+		if (q[i] ~ /100|quick-d$/)
+			limit(-1, "round trips after TCP connect, LOGOUT not counted", r, median("trips", r, "msfetch"), 6)
+		limit(0, "wall, of mbsync's", r, ratio("wall", r, "msfetch", "mbsync"), q[i] ~ /100|quick-d$/ ? 0.5 : 0.2)
+	}
+	limit(0, "one connection, in times of `-j 8`", "e", ratio("wall", "e", "msfetch", "msfetch_j8"), 7, 1)
+	if (n["grow-20", "msfetch"]) {
+		r = median("wall", "grow-20", "msfetch") / median("files", "grow-20", "msfetch")
+		for (i in n) {
+			split(i, q, SUBSEP)
+			if (q[1] ~ /^grow-(5|80)$/)
+				limit(0, "time a message, of that with 20,000", q[1], median("wall", q[1], "msfetch") / median("files", q[1], "msfetch") / r, 1.1)
+		}
+	}
+}
+END {
+	for (i = 1; i <= rows; i++) {
+		row = order[i]
+		delete have
+		k = split(programs[row], p, " ")
+		for (j = 1; j <= k; j++) have[p[j]]
+		printf "%s### %s\n\n| program | RTT ms | rounds | wall s (range) | x msfetch | CPU s | peak MiB | round trips | kB down | files | syncs |\n|---|---|---|---|---|---|---|---|---|---|---|\n", i > 1 ? "\n" : "", row
+		for (j = 1; j <= k; j++) line(row, p[j])
+	}
+	targets()
 }
