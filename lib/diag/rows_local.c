@@ -43,7 +43,7 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = LOCAL, .pattern = "No space left|Disk quota|quota exceeded|File too large",
+	.stages = LOCAL, .pattern = "No space left|Disk quota|quota exceeded|File too large|disk is full",
 	.sample = "write: No space left on device",
 	.cause = {
 		{ .cause = "the disk or the user's quota is full; nothing half-delivered was left",

@@ -142,16 +142,7 @@ state_step(struct state *st, sqlite3_stmt *s, struct err *err)
 int
 state_exec(struct state *st, sqlite3_stmt *s, struct err *err)
 {
-	int rc;
-
-	if (st->open && st->spoilt)
-		return err_set(err, ERR_INTERNAL, STAGE_FILE, st->path, "the transaction has failed already");
-	rc = state_step(st, s, err);
-	if (rc == 1) {
-		sqlite3_reset(s);
-		return 0;
-	}
-	return rc;
+	return state_step(st, s, err);
 }
 
 const char *

@@ -142,14 +142,19 @@ int
 commit_add(struct commit *c, const struct commit_box *box, const struct state_msg *m, int fd, struct err *err)
 {
 	struct timespec ts[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = (time_t)m->date } };
-	struct item *it = new_item(&c->g);
+	struct item *it;
 
+	if (fd != -1 && m->date != DATE_NONE && futimens(fd, ts) == -1) {
+		err_sys(err, ERR_IO, STAGE_FILE, errno, maildir_path(c->md),
+		    "cannot set the time of a message");
+		close(fd);
+		maildir_stage_unlink(c->md, m->slot);
+		return -1;
+	}
+	it = new_item(&c->g);
 	*it = (struct item){ .box = box, .m = *m, .file = fd != -1, .fd = fd };
 	c->g.bytes += m->bytes;
 	c->g.files += it->file;
-	if (fd != -1 && m->date != DATE_NONE && futimens(fd, ts) == -1)
-		return err_sys(err, ERR_IO, STAGE_FILE, errno, maildir_path(c->md),
-		    "cannot set the time of a message");
 	if (c->trusts && it->file && c->g.files > DURABLE_FEW) {
 		(void)close(it->fd); /* syncfs needs none; a lost write shows there */
 		it->fd = -1;
@@ -253,9 +258,8 @@ record_rows(struct commit *c, const struct group *g, struct err *err)
 {
 	size_t i;
 
-	if (c->placed && state_delivered(c->state, err) == -1)
-		return -1;
-	if (c->placed && !c->mute && state_paid(c->state, err) == -1)
+	if (c->placed &&
+	    (state_delivered(c->state, err) == -1 || (!c->mute && state_paid(c->state, err) == -1)))
 		return -1;
 	for (i = 0; i < g->n; i++)
 		if (record_item(c, &g->item[i], err) == -1)

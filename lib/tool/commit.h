@@ -90,7 +90,8 @@ int commit_recover(struct commit *, const char *user, const char *host, struct e
 
 /*
  * A message whose body is whole in m->slot.  fd is the parent's descriptor of
- * it (owned from now on); -1 for HOW_PIPE.  mtime has not been set yet.
+ * it (owned from now on); -1 for HOW_PIPE.  mtime has not been set yet.  0; -1:
+ * the message is not in the group, its staged file is gone, and the run ends.
  */
 int commit_add(struct commit *, const struct commit_box *, const struct state_msg *m, int fd, struct err *);
 /*

@@ -1,5 +1,6 @@
 #include "tool/recover.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -164,6 +165,9 @@ recover_pending(struct recovery *r)
 {
 	if (r->md != NULL)
 		r->stage_was_there = faccessat(maildir_fd(r->md), "tmp/mstools", F_OK, 0) == 0;
+	if (r->md != NULL && !r->stage_was_there && errno != ENOENT)
+		return err_sys(r->err, ERR_IO, STAGE_FILE, errno, maildir_path(r->md),
+		    "cannot look for the stage");
 	if (r->md != NULL && r->stage_was_there && maildir_stage_open(r->md, r->err) == -1)
 		return -1;
 	if (state_note_get(r->state, NOTE_SELF, &r->self, r->err) == -1 ||

@@ -144,6 +144,11 @@ main(void)
 	copyuid("[COPYUID 55]", 1, 55, 0);
 	copyuid("[COPYUID x 1 2]", 0, 0, 0);
 	copyuid("NOCOPYUID 1 2 3", 0, 0, 0);
+	copyuid("[COPYUID 0 1 2]", 0, 0, 0);
+	copyuid("[COPYUID 4294967296 1 2]", 0, 0, 0);
+	copyuid("[COPYUID 5x 1 2]", 0, 0, 0);
+	copyuid("[COPYUID 5 0 2]", 0, 5, 0);
+	copyuid("[COPYUID 5 1,4294967296 2]", 0, 5, 1);
 	copyuid("MOVE completed.", 0, 0, 0);
 	copyuid(NULL, 0, 0, 0);
 	return done_testing();
