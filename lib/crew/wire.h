@@ -22,7 +22,7 @@
 #include "base/err.h"
 #include "imap/session.h" /* enums: session_ask, _flag, _cap, _result, _loss, _move; DATE_NONE */
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 #define WIRE_MAX 65536
 #define WIRE_NAME 1024 /* a folder's name, with its NUL */
 #define WIRE_USER 512
@@ -125,11 +125,13 @@ enum wire_look_flags {
  * nexclude excluded ones.  A pattern is a name with * and %, or \Attribute.
  * One wanted pattern without wildcard and no exclude: EXAMINE of that folder,
  * no LIST.  Otherwise LIST, then STATUS of each wanted selectable folder,
- * pipelined, at most 8 kB unanswered.
+ * pipelined, at most 8 kB unanswered; the first skip of them have been reported
+ * on an earlier connection.
  */
 struct wire_look {
 	struct wire_head head;
 	uint32_t flags;
+	uint32_t skip;
 	uint16_t npattern, nexclude;
 	uint32_t len; /* bytes of patterns */
 	char patterns[];

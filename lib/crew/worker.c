@@ -93,7 +93,8 @@ take_look(struct worker *w, const struct wire_look *p)
 		.patterns = p->patterns,
 		.patterns_len = p->len,
 		.npattern = p->npattern,
-		.nexclude = p->nexclude };
+		.nexclude = p->nexclude,
+		.skip = p->skip };
 
 	session_job(w->s, &j);
 }

@@ -125,7 +125,7 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = LOCAL, .pattern = "File name too long|255 bytes",
+	.stages = LOCAL | S(STAGE_FOLDER), .pattern = "File name too long|255 bytes",
 	.sample = "folder name is longer than 255 bytes as a directory",
 	.cause = {
 		{ .cause = "--tree makes one directory of a folder with all its levels; file systems end at 255 bytes",

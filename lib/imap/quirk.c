@@ -156,7 +156,13 @@ quirk_budget_spend(struct quirk_budget *b)
 bool
 quirk_budget_spent(const struct quirk_budget *b)
 {
-	return b->errors >= QUIRK_ERRORS_MAX;
+	return quirk_budget_left(b) == 0;
+}
+
+unsigned
+quirk_budget_left(const struct quirk_budget *b)
+{
+	return b->errors < QUIRK_ERRORS_MAX ? QUIRK_ERRORS_MAX - b->errors : 0;
 }
 
 /* --- COPYUID --- */

@@ -58,6 +58,7 @@ struct quirk_budget {
 };
 bool quirk_budget_spend(struct quirk_budget *);
 bool quirk_budget_spent(const struct quirk_budget *);
+unsigned quirk_budget_left(const struct quirk_budget *);
 
 /*
  * COPYUID (RFC 4315) in a response text or code: "COPYUID 415 200 43", also with

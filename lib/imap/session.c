@@ -7,8 +7,6 @@
 #include "imap/session_priv.h"
 #include "imap/xoauth2.h"
 
-#define CHALLENGES_MAX 3 /* each is answered, and each answer sets the clocks back */
-
 struct session *
 session_new(const struct session_params *p, const struct session_ops *ops, void *arg)
 {
@@ -183,8 +181,8 @@ send_bytes(struct session *s, const void *p, size_t n, bool secret)
 bool
 session_may_send(const struct session *s, size_t size)
 {
-	if (s->state != S_ON || s->literal_wait || s->logout || quirk_budget_spent(&s->budget))
-		return false;
+	if (s->state != S_ON || s->literal_wait || s->logout || quirk_budget_left(&s->budget) <= s->ncmd)
+		return false; /* each that is in flight may be an error, too */
 	if (s->ncmd == 0)
 		return true;
 	if (s->p.no_pipeline || s->ncmd >= SESSION_IN_FLIGHT)

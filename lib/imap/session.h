@@ -164,6 +164,8 @@ struct session_job {
 	const char *patterns; /* LOOK: npattern + nexclude strings, each with its NUL, in len bytes; UTF-8 */
 	size_t patterns_len;
 	unsigned npattern, nexclude;
+	uint32_t
+	    skip; /* LOOK: so many folders of the list are not reported: they have been, on another connection */
 };
 
 /* The caller's functions.  Events of a job come between its start and its done. */

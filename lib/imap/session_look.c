@@ -67,7 +67,7 @@ look_adopt(struct session *s, struct job *job, const struct session_job *from)
 	size_t i;
 
 	job->expected = false;
-	if (from->kind != JOB_LOOK || from->no_status != job->j.no_status ||
+	if (from->kind != JOB_LOOK || from->no_status != job->j.no_status || from->skip != job->j.skip ||
 	    from->npattern != job->j.npattern || from->nexclude != job->j.nexclude ||
 	    from->patterns_len != job->j.patterns_len ||
 	    memcmp(from->patterns, job->j.patterns, from->patterns_len) != 0) {
@@ -282,6 +282,7 @@ look_answer(struct session *s, struct cmd *c, enum session_result r, const char 
 		job->phase = LOOK_STATUS;
 		if (!single(job))
 			add_unlisted(s, job);
+		job->next_folder = job->j.skip < job->nfolder ? job->j.skip : job->nfolder;
 	} else {
 		f = &job->folders[c->folder];
 		if (r == DONE_OK && f->answered)

@@ -12,6 +12,7 @@
 #define SEARCH_CHUNK (32 * 1024) /* a SEARCH answer is parsed in pieces of this size */
 #define LITERAL_KEEP (64 * 1024) /* of a literal that is no body; the rest of a header field is dropped */
 #define BEGIN_LEFT (64 * 1024)	 /* of a body still to come: then its beginning is told */
+#define CHALLENGES_MAX 3	 /* each is answered, and each answer sets the clocks back */
 #define FOLDERS_LIMIT 100000	 /* in a LIST answer */
 #define HEARD_LIMIT \
 	(64 * 1024 * 1024)     /* what may come before a command is answered: a LIST of 100000 folders … */

@@ -54,8 +54,10 @@ ask_folders(struct audit *a, const void *arg)
 	struct wire_look *w = (void *)a->packet;
 
 	(void)arg;
-	forget_folders(a);
 	memset(w, 0, sizeof *w);
+	w->skip = link_look_skip(a->link);
+	if (w->skip == 0)
+		forget_folders(a);
 	memcpy(w->patterns, "*\0", 3);
 	w->npattern = w->nexclude = 1;
 	w->len = 3;

@@ -33,7 +33,8 @@ struct link {
 	char *user;
 	struct lane lane[LINK_LANES];
 	struct loss loss;
-	bool source_dead; /* stdin sent something that is no token: look no more */
+	uint32_t reported, skip; /* folders of a look: on this connection, on those before it */
+	bool source_dead;	 /* stdin sent something that is no token: look no more */
 };
 
 static int
@@ -164,6 +165,12 @@ link_watch(struct link *l, int slot, int fd)
 	crew_watch(l->crew, slot, fd);
 }
 
+uint32_t
+link_look_skip(const struct link *l)
+{
+	return l->skip;
+}
+
 bool
 link_serial(const struct link *l)
 {
@@ -248,6 +255,9 @@ lost(struct link *l, int i, const struct crew_event *cev, struct link_event *ev,
 	ev->asked = lane->drop;
 	ev->loss = cev->signal != 0 ? LOST_OTHER : (enum session_loss)cev->fail.loss;
 	crew_lost_err(cev, &ev->why);
+	if (ev->loss == LOST_BUDGET)
+		l->skip += l->reported;
+	l->reported = 0;
 	/* One that is not even let in, while others are: the server does not want so many. */
 	if (!lane->drop && !(lane->state == LANE_STARTING && others_up(l, i))) {
 		v = loss_judge(&l->loss, &lane->is, cev, &ev->why);
@@ -298,6 +308,9 @@ packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
 		l->loss.refusals = 0;
 		ev->type = LINK_UP;
 		return 1;
+	case WIRE_FOLDER:
+		l->reported++;
+		return 1;
 	case WIRE_MESSAGE:
 		l->loss.attempts = l->loss.suspects = 0;
 		return 1;
@@ -305,6 +318,7 @@ packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
 		if (d->throttle_ms != 0)
 			return 0; /* nothing was done; WIRE_FAIL follows */
 		answered(lane);
+		l->reported = l->skip = 0;
 		l->loss.attempts = l->loss.unconnected = 0;
 		return 1;
 	default:

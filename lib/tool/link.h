@@ -98,6 +98,12 @@ void link_send_fds(struct link *, int lane, const void *packet, const int *fds, 
 int link_next(struct link *, int timeout_ms, struct link_event *, struct err *);
 /* A descriptor to wait for, slot 1 … 3; -1 to stop.  (Slot 0 is the token pipe, which link looks after.) */
 void link_watch(struct link *, int slot, int fd);
+/*
+ * For the skip of a struct wire_look that is sent again: the folders that it
+ * need not begin with, as they were reported before too many errors ended the
+ * connection.  Else 0.
+ */
+uint32_t link_look_skip(const struct link *);
 
 /* One command in flight at a time: asked for, remembered (link_set_serial), or found out since. */
 bool link_serial(const struct link *);

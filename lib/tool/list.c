@@ -128,6 +128,7 @@ list_look(struct list *l, const char *const *pattern, size_t n, bool all)
 		w->nexclude = 1;
 	}
 	w->len = (uint32_t)len;
+	w->skip = link_look_skip(l->link);
 	wire_head(&w->head, WIRE_LOOK, sizeof *w + len, ++l->last_id);
 	link_send(l->link, l->lane, w);
 }

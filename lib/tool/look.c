@@ -1,4 +1,5 @@
 /* look: which folders there are, and which generation of each this is. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,7 @@ look_task(struct run *r)
 	w->npattern = (uint16_t)(r->o->folder.n > 0 ? r->o->folder.n : 1);
 	w->nexclude = (uint16_t)r->o->exclude.n;
 	w->len = (uint32_t)len;
+	w->skip = link_look_skip(r->link);
 	t->id = ++r->last_id;
 	wire_head(&w->head, WIRE_LOOK, sizeof *w + len, t->id);
 	return t;
@@ -139,8 +141,11 @@ set_place(struct run *r, struct box *b, struct err *err)
 		.folder = b->name,
 		.uidvalidity = b->uidvalidity,
 		.gen = b->gen.id };
-	if (place_subdir_of(&b->subdir, b->name, delimiter, err) == -1)
+	if (place_subdir_of(&b->subdir, b->name, delimiter, err) == -1) {
+		err->stage = STAGE_FOLDER; /* the others can have theirs */
+		snprintf(err->subject, sizeof err->subject, "%s", b->name);
 		return -1;
+	}
 	b->where.subdir = b->subdir.s;
 	if (r->o->dry_run || r->o->maildir == NULL)
 		return 0;

@@ -84,4 +84,27 @@ fetch -F '\Sent' -F '\Trash' dots2
 status_is 0 'attributes'
 fetch -F '\Archive' dots2
 status_is 66 'an attribute that no folder has'
+
+# One folder that no directory can stand for is no reason to leave the others.
+long=$(printf 'L%0260d' 1)
+exchange_down
+exchange_up -e "folder $long 31" -e "messages $long 1" -e 'messages 4'
+fetch --tree -F '*' long
+status_is 73 'a name of more than 255 bytes'
+stderr_like 'hint: .*255 bytes' 'with the cause'
+stdout_lines 4 'the other folders are fetched'
+
+# More folders whose STATUS is refused than a connection may have errors.
+set --
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do set -- "$@" -e "folder Bad$i"; done
+exchange_down
+exchange_up "$@" -e 'folder Zoo 77' -e 'messages Zoo 3' -e 'messages 4' -e 'on /STATUS "Bad/: no Server Unavailable. 15'
+fetch -F '*' many
+status_is 0 'twenty-five folders that cannot be looked at'
+is "$(folders)" '4 INBOX;3 Zoo;' 'the others are fetched'
+is "$(grep -c 'STATUS "Bad7"' "$exchange_log")" 1 'each is asked once'
+unlike "$(cat "$exchange_log")" 'Connection closed. 14' 'and the server never had enough'
+run msls $imap_args -u $box -F '*' <token
+status_is 0 'msls'
+is "$(cut -f 2 "$out_file" | grep -c Bad)" 25 'lists them all'
 done_testing
