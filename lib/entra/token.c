@@ -12,8 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-#include <openssl/evp.h>
-
 #include "base/log.h"
 #include "base/util.h"
 #include "cache.h"
@@ -44,17 +42,6 @@ char *
 token_url(const struct options *o)
 {
 	return xasprintf("%s/%s/oauth2/v2.0/token", o->authority, o->tenant);
-}
-
-void
-token_id(char id[TOKEN_ID_SIZE], const void *token, size_t len)
-{
-	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
-
-	if (EVP_Digest(token, len, md, &n, EVP_sha256(), NULL) != 1)
-		util_no_memory();
-	hex(id, md, (TOKEN_ID_SIZE - 1) / 2);
 }
 
 /* The cached token is the one that was refused. */
