@@ -51,7 +51,7 @@ function limit(plus, text, row, got, most, least) {
 	got += plus
 	low += plus
 	high += plus
-	printf "| %s | %s | %s (%s–%s) | %s %s | %s |\n", text, row, number(got), number(low), number(high), least ? "≥" : "≤", number(most), (least ? got >= most : got <= most) ? "yes" : "**no**"
+	printf("| %s | %s | %s (%s–%s) | %s %s | %s |\n", text, row, number(got), number(low), number(high), (least ? "≥" : "≤"), number(most), ((least ? got >= most : got <= most) ? "yes" : "**no**"))
 }
 function line(row, program,    key, w, r, base) {
 	key = row SUBSEP program
@@ -61,7 +61,7 @@ function line(row, program,    key, w, r, base) {
 	w = median("cpu", row, program)
 	printf "| %s | %.0f | ", number(w), median("rss", row, program)
 	w = median("trips", row, program)
-	printf "%s | %s | %d | %s |\n", w > 0 ? w : "-", w > 0 ? sprintf("%.1f", median("down", row, program)) : "-", median("files", row, program), syncs[key] == "" ? "-" : syncs[key]
+	printf("%s | %s | %d | %s |\n", (w > 0 ? w : "-"), (w > 0 ? sprintf("%.1f", median("down", row, program)) : "-"), median("files", row, program), (syncs[key] == "" ? "-" : syncs[key]))
 }
 function targets(    i, r, q) {
 	print "\n| target | row | measured (range) | limit | met |\n|---|---|---|---|---|"
@@ -114,7 +114,7 @@ END {
 		delete have
 		k = split(programs[row], p, " ")
 		for (j = 1; j <= k; j++) have[p[j]]
-		printf "%s### %s\n\n| program | RTT ms | rounds | wall s (range) | x msfetch | CPU s | peak MiB | round trips | kB down | files | syncs |\n|---|---|---|---|---|---|---|---|---|---|---|\n", i > 1 ? "\n" : "", row
+		printf("%s### %s\n\n| program | RTT ms | rounds | wall s (range) | x msfetch | CPU s | peak MiB | round trips | kB down | files | syncs |\n|---|---|---|---|---|---|---|---|---|---|---|\n", (i > 1 ? "\n" : ""), row)
 		for (j = 1; j <= k; j++) line(row, p[j])
 	}
 	targets()
