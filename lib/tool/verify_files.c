@@ -80,7 +80,7 @@ compare(const char *subdir, const char *path, const struct maildir_name *n, void
 	(void)subdir;
 	if (*v->stop)
 		return err_sys(v->err, ERR_AGAIN, STAGE_NONE, EINTR, NULL, "told to stop");
-	if (w == NULL || (w->found && !w->altered))
+	if (w == NULL || (w->found && w->why == NULL))
 		return 0;
 	rc = rebuild_digest(path, sha256, &bytes);
 	if (rc == -1)
@@ -92,15 +92,14 @@ compare(const char *subdir, const char *path, const struct maildir_name *n, void
 	v->compared++;
 	progress_add(1, bytes);
 	w->found = true;
-	w->altered = true;
+	free(w->why);
+	w->why = NULL;
 	if (bytes != w->bytes) {
-		snprintf(w->why, sizeof w->why, "%" PRIu64 " bytes instead of %" PRIu64, bytes, w->bytes);
+		w->why = xasprintf("%" PRIu64 " bytes instead of %" PRIu64, bytes, w->bytes);
 	} else if (memcmp(w->sha256, unknown, sizeof unknown) != 0 &&
 	    memcmp(w->sha256, sha256, sizeof sha256) != 0) {
 		hex(digits, sha256, sizeof sha256);
-		snprintf(w->why, sizeof w->why, "SHA-256 %s", digits);
-	} else {
-		w->altered = false;
+		w->why = xasprintf("SHA-256 %s", digits);
 	}
 	return 0;
 }
@@ -121,7 +120,7 @@ tell(struct verify *v, const struct want *w)
 {
 	const struct place *p = &v->place[w->place];
 
-	if (w->altered && verify_tell(v, p, w->uid, w->date, ALTERED, w->why) == -1)
+	if (w->why != NULL && verify_tell(v, p, w->uid, w->date, ALTERED, w->why) == -1)
 		return -1;
 	if (w->gone)
 		return verify_tell(v, p, w->uid, w->date, GONE,
@@ -148,8 +147,11 @@ verify_files(struct verify *v)
 		if (!v->raced)
 			break;
 	}
-	for (i = 0; i < v->nwant && rc == 0; i++)
-		rc = tell(v, &v->want[i]);
+	for (i = 0; i < v->nwant; i++) {
+		if (rc == 0)
+			rc = tell(v, &v->want[i]);
+		free(v->want[i].why);
+	}
 	v->nwant = 0;
 	return rc;
 }

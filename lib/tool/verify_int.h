@@ -49,12 +49,12 @@ struct alias {
 struct want {
 	int64_t folder_id;
 	uint32_t uidvalidity, uid;
-	uint32_t place;		   /* index */
-	bool gone, found, altered; /* gone: from the server */
+	uint32_t place;	  /* index */
+	bool gone, found; /* gone: from the server */
 	int64_t date;
 	uint64_t bytes;
 	unsigned char sha256[32];
-	char why[80]; /* altered */
+	char *why; /* owned: how it was altered; NULL: it was not */
 };
 
 struct verify {
