@@ -1,7 +1,10 @@
 /*
  * session: a server that says anything at all: the dialogue as a whole, with a
- * look, a listing, bodies, a search, a store and a move in flight.  The first
- * byte chooses the size of the pieces the rest arrives in.
+ * look, a listing, bodies, headers, a search, a store and a move in flight.
+ *
+ * The first byte chooses the size of the pieces the rest arrives in, the second
+ * how the session is set up.  A '$' at the beginning of a line stands for the
+ * tag of the next command, so that the fuzzer need not guess it.
  */
 #include "fuzz.h"
 
@@ -9,6 +12,7 @@
 
 #include <unistd.h>
 
+#include "base/util.h"
 #include "imap/session.h"
 
 struct fuzz {
@@ -54,7 +58,7 @@ static void
 on_folder(void *arg, uint32_t job, const struct session_folder *s)
 {
 	(void)arg;
-	must(job >= 1 && job <= 6 && s->raw != NULL && s->state < FOLDER_STATES);
+	must(job >= 1 && job <= 7 && s->raw != NULL && s->state < FOLDER_STATES);
 }
 
 static void
@@ -99,8 +103,8 @@ on_done(void *arg, uint32_t job, const struct session_done *d)
 {
 	struct fuzz *f = arg;
 
-	must(job >= 1 && job <= 6 && d->text != NULL && d->result < DONE_RESULTS);
-	must(++f->done <= 6); /* each job is done once */
+	must(job >= 1 && job <= 7 && d->text != NULL && d->result < DONE_RESULTS);
+	must(++f->done <= 7); /* each job is done once */
 }
 
 static const struct session_ops ops = { on_write, on_slot, on_unslot, on_online, on_folder, on_rows, on_uids,
@@ -130,6 +134,12 @@ ask(struct session *s)
 		    .folder = "INBOX",
 		    .range = &all,
 		    .nrange = 1 },
+		{ .kind = JOB_FETCH,
+		    .id = 7,
+		    .ask = ASK_FLAGS | ASK_HEADER,
+		    .folder = "INBOX",
+		    .range = &all,
+		    .nrange = 1 },
 		{ .kind = JOB_SEARCH, .id = 4, .folder = "INBOX", .criteria = "ALL" },
 		{ .kind = JOB_STORE, .id = 5, .folder = "INBOX", .add = MF_SEEN, .range = &all, .nrange = 1 },
 		{ .kind = JOB_MOVE,
@@ -145,34 +155,59 @@ ask(struct session *s)
 		session_job(s, &job[i]);
 }
 
+/* The server's bytes: tags put in. */
+static void
+tagged(struct str *out, const uint8_t *data, size_t n)
+{
+	unsigned tag = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (data[i] == '$' && (i == 0 || data[i - 1] == '\n'))
+			str_addf(out, "m%u", ++tag);
+		else
+			str_addc(out, (char)data[i]);
+}
+
+static void
+feed(struct session *s, struct fuzz *f, const struct str *in, size_t piece)
+{
+	size_t at, used;
+
+	for (at = 0; at < in->len; at += used) {
+		size_t k = in->len - at < piece ? in->len - at : piece;
+
+		if (session_feed(s, in->s + at, k, &used) == -1)
+			return;
+		must(used <= k);
+		if (!session_wants_slot(s)) {
+			must(used == k);
+			continue;
+		}
+		f->free = 8;
+		if (f->slots > 4096 || session_resume(s) == -1)
+			return;
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct secret token = SECRET_INIT;
 	struct session_params p = { .user = "u@example.org", .token = &token };
 	struct fuzz f = { .free = 64 };
+	struct str in = STR_INIT;
 	struct session *s;
-	size_t at = 1, used;
 
-	if (n < 1)
+	if (n < 2)
 		return 0;
+	p.two_step = data[1] & 1;
+	p.no_pipeline = data[1] & 2;
+	p.crlf = data[1] & 4;
 	secret_adds(&token, "eyJ0.token.x");
 	s = session_new(&p, &ops, &f);
 	ask(s);
-	for (size_t piece = data[0] == 0 ? n : data[0]; at < n; at += used) {
-		size_t k = n - at < piece ? n - at : piece;
-
-		if (session_feed(s, data + at, k, &used) == -1)
-			break;
-		must(used <= k);
-		if (!session_wants_slot(s)) {
-			must(used == k);
-			continue;
-		}
-		f.free = 8;
-		if (f.slots > 4096 || session_resume(s) == -1)
-			break;
-	}
+	tagged(&in, data + 2, n - 2);
+	feed(s, &f, &in, data[0] == 0 ? n + 1 : data[0]);
 	if (session_lost(s) == NULL) {
 		struct err e = ERR_INIT;
 
@@ -181,6 +216,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	must(session_lost(s) != NULL);
 	session_free(s);
+	str_release(&in);
 	secret_release(&token);
 	return 0;
 }
