@@ -292,6 +292,11 @@ again:
 		close(fd);
 		goto again;
 	}
+	/* One that has a second name may be any file of ours, and the lock's holder writes to it. */
+	if (now.st_nlink > 1 && unlinkat(dirfd, name, 0) == 0) {
+		close(fd);
+		goto again;
+	}
 	return fd;
 }
 
