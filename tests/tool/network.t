@@ -1,0 +1,3 @@
+#!/bin/sh
+# A network that fails: some of tests/fault/net.
+exec "${0%/*}/../fault/net" sample
