@@ -14,14 +14,16 @@
 #include "base/util.h"
 
 #define FILE_CHUNK (64 * 1024)
+#define SLICE_MS 250 /* how soon a stop is seen */
 
 struct ledger {
 	int fd; /* foreign */
 	enum receipt_format format;
 	bool quiet, file;
-	bool begun;	 /* something was written */
-	struct str buf;	 /* whole lines */
-	struct str line; /* scratch */
+	bool begun;			   /* something was written */
+	const volatile sig_atomic_t *stop; /* foreign; NULL: nothing stops it */
+	struct str buf;			   /* whole lines */
+	struct str line;		   /* scratch */
 };
 
 struct ledger *
@@ -53,19 +55,42 @@ terminator(const struct ledger *o)
 	return o->format == RECEIPT_PATH0 ? '\0' : '\n';
 }
 
-/* write(2) that waits where the other side made the descriptor non-blocking.  Bytes written, or -1 with errno. */
-static ssize_t
-write_some(int fd, const char *p, size_t n)
+void
+ledger_set_stop(struct ledger *o, const volatile sig_atomic_t *stop)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	o->stop = stop;
+}
+
+/* Until the reader takes something: what chunk() gives then goes without blocking.  0, or -1 with errno. */
+static int
+wait_writable(const struct ledger *o)
+{
+	struct pollfd pfd = { .fd = o->fd, .events = POLLOUT };
+	int64_t end = 0;
+
+	while (poll(&pfd, 1, SLICE_MS) <= 0) {
+		if (o->stop == NULL || *o->stop == 0)
+			continue;
+		if (end == 0)
+			end = now_ms() + LEDGER_PATIENCE_MS;
+		if (now_ms() >= end) {
+			errno = EINTR;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Bytes written, or -1 with errno. */
+static ssize_t
+write_some(const struct ledger *o, const char *p, size_t n)
+{
 	ssize_t w;
 
-	while ((w = write(fd, p, n)) == -1) {
-		if (errno == EAGAIN)
-			poll(&pfd, 1, -1);
-		else if (errno != EINTR)
-			break;
-	}
+	do
+		if (!o->file && wait_writable(o) == -1)
+			return -1;
+	while ((w = write(o->fd, p, n)) == -1 && (errno == EINTR || errno == EAGAIN));
 	return w;
 }
 
@@ -97,7 +122,7 @@ write_whole(const struct ledger *o, const char *p, size_t n)
 	int saved;
 
 	while (done < n) {
-		w = write_some(o->fd, p + done, n - done);
+		w = write_some(o, p + done, n - done);
 		if (w > 0) {
 			done += (size_t)w;
 			continue;

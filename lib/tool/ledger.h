@@ -12,6 +12,7 @@
 #ifndef MSTOOLS_LEDGER_H
 #define MSTOOLS_LEDGER_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -22,6 +23,9 @@ struct ledger;
 /* fd is foreign.  quiet: ledger_add does nothing (-q). */
 struct ledger *ledger_new(int fd, enum receipt_format, bool quiet);
 void ledger_free(struct ledger *);
+/* Once *stop is not zero, a reader that takes nothing is waited for LEDGER_PATIENCE_MS only: then -1, EINTR. */
+void ledger_set_stop(struct ledger *, const volatile sig_atomic_t *stop);
+#define LEDGER_PATIENCE_MS 2000
 
 /* Adds a receipt; written when enough has gathered.  0, or -1 with err set (EPIPE and ENOSPC keep their errno). */
 int ledger_add(struct ledger *, const struct receipt *, struct err *);

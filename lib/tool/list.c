@@ -244,6 +244,7 @@ list_run(const struct options *o, struct source *source, const volatile sig_atom
 	l->work = messages ? list_messages_new() : list_folders_new();
 	l->user = lower(o->user);
 	l->out = ledger_new(STDOUT_FILENO, o->json ? RECEIPT_JSON : RECEIPT_TSV, false);
+	ledger_set_stop(l->out, stop);
 	progress_init(messages && !o->quiet && !o->no_progress);
 	if (link_open(&l->link, o, o->user, source, err) == 0)
 		r = loop(l, err);

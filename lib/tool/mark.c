@@ -165,6 +165,7 @@ mark_run(const struct options *o, struct source *source, const volatile sig_atom
 		return -1;
 	}
 	m.out = ledger_new(STDOUT_FILENO, o->json ? RECEIPT_JSON : RECEIPT_TSV, false);
+	ledger_set_stop(m.out, stop);
 	progress_init(!o->quiet && !o->no_progress);
 	progress_total(m.in.nitem, 0);
 	all_users(&m);

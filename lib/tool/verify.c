@@ -202,6 +202,7 @@ begin(struct verify *v)
 	struct stat st;
 
 	v->out = ledger_new(STDOUT_FILENO, v->o->json ? RECEIPT_JSON : RECEIPT_TSV, false);
+	ledger_set_stop(v->out, v->stop);
 	if (stat(v->o->maildir, &st) == -1)
 		return err_sys(v->err, ERR_NOENT, STAGE_FILE, errno, v->o->maildir, "no such Maildir");
 	if (store_open(&v->store, v->o, STORE_LOOK, v->err) == -1)

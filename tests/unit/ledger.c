@@ -129,11 +129,35 @@ test_pipe(void)
 	str_release(&s);
 }
 
+/* A reader that is there and takes nothing holds up nobody who has been told to stop. */
+static void
+test_stuck(void)
+{
+	volatile sig_atomic_t stop = 1;
+	struct err e = ERR_INIT;
+	struct ledger *l;
+	int p[2];
+
+	ok(pipe2(p, O_CLOEXEC) == 0, "a pipe that nobody empties");
+	l = ledger_new(p[1], RECEIPT_TSV, false);
+	ledger_set_stop(l, &stop);
+	add(l, 2);
+	is_int(ledger_flush(l, &e), 0, "told to stop: what fits is written");
+	ok(fcntl(p[1], F_SETPIPE_SZ, 4096) > 0, "a small one");
+	add(l, 200);
+	is_int(ledger_flush(l, &e), -1, "what does not fit is given up");
+	is_int(e.sys, EINTR, "EINTR");
+	ledger_free(l);
+	close(p[0]);
+	close(p[1]);
+}
+
 int
 main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	test_file();
 	test_pipe();
+	test_stuck();
 	return done_testing();
 }
