@@ -100,6 +100,14 @@ diag_find(const struct err *err)
 	return rest;
 }
 
+const char *
+diag_name(const struct diag_row *r)
+{
+	if (r == NULL)
+		return "none";
+	return r->title != NULL ? r->title : r->sample;
+}
+
 /* Adds text line by line, each after indent; a line to type (tab) is set in further. */
 static void
 add_lines(struct str *out, const char *first, const char *indent, const char *text)
@@ -189,8 +197,8 @@ diag_report(const struct err *err, const struct diag_context *ctx)
 
 	if (err->kind == ERR_NONE)
 		return err_status(ERR_NONE);
-	if (getenv("MSTOOLS_STAGE") != NULL) /* mscheck asks */
-		log_warn("stage: %s", err_stage_name(err->stage));
+	if (getenv("MSTOOLS_STAGE") != NULL) /* mscheck asks, and the tests that walk the table */
+		log_warn("stage: %s: %s", err_stage_name(err->stage), diag_name(diag_find(err)));
 	log_err(err);
 	diag_hints(&hints, err, ctx);
 	if (hints.len > 0)

@@ -67,7 +67,7 @@ void diag_options(struct diag_context *, const struct options *);
  * Prints log_err(err), then the hints that fit (log_hint).  ctx may be NULL.
  * Returns err_status(err->kind), so that main can return it.  ERR_NONE prints
  * nothing and returns 0.  Errors of kind 69, 76, 77 and 78 always get a hint.
- * With $MSTOOLS_STAGE set, for mscheck, a line "PROGRAM: stage: NAME" comes first.
+ * With $MSTOOLS_STAGE set, for mscheck, a line "PROGRAM: stage: STAGE: ROW" comes first.
  */
 int diag_report(const struct err *err, const struct diag_context *ctx);
 

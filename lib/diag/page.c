@@ -160,7 +160,7 @@ cause(struct str *out, const struct diag_cause *c)
 static void
 row(struct str *out, const struct diag_row *r)
 {
-	const char *title = r->title != NULL ? r->title : r->sample;
+	const char *title = diag_name(r);
 
 	str_adds(out, ".Ss ");
 	roff(out, title, strlen(title), true);

@@ -116,15 +116,6 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = LOCAL, .pattern = "Too many open files|Cannot allocate memory|Resource temporarily",
-	.sample = "Too many open files",
-	.cause = {
-		{ .cause = "a limit of this machine or unit is too low",
-		  .tell = "\tulimit -a",
-		  .cure = "raise it (ulimit -n, LimitNOFILE=, MemoryMax=)" },
-	},
-},
-{
 	.stages = LOCAL | S(STAGE_FOLDER), .pattern = "File name too long|255 bytes",
 	.sample = "folder name is longer than 255 bytes as a directory",
 	.cause = {
@@ -141,8 +132,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = LOCAL, .pattern = "other content",
-	.sample = "a file of this name with other content is there",
+	.stages = LOCAL, .pattern = "another file by the name",
+	.sample = "there is another file by the name of 1.V14U1F0.host,S=9; the new one stays in tmp/mstools/1",
 	.cause = {
 		{ .cause = "somebody changed a delivered file in place, or two states deliver into one Maildir",
 		  .cure = "both files were kept; move the older one away and run again" },
@@ -164,6 +155,45 @@ static const struct diag_row rows[] = {
 		{ .cause = "somebody else could put files there, or owns it; so it is not used",
 		  .tell = "\tls -ld {sh:subject}; id -un",
 		  .cure = "make it yours alone (chmod 700), or name another one" },
+	},
+},
+{
+	.stages = LOCAL, .kinds = K(ERR_CONFIG), .pattern = "none of its files is",
+	.sample = "none of its files is from a folder of sales@contoso.com at outlook.office365.com",
+	.cause = {
+		{ .cause = "the files were fetched for another mailbox or from another host: the name of a file tells the folder, the "
+		    "mailbox and the host",
+		  .tell = "\tls {sh:subject}/new {sh:subject}/cur | head",
+		  .cure = "give -u and --host as they were when the files came" },
+	},
+},
+{
+	.stages = LOCAL, .kinds = K(ERR_CONFIG), .pattern = "name the MAILDIR",
+	.sample = "the state has messages that are not in their Maildir yet; name the MAILDIR once more",
+	.cause = {
+		{ .cause = "a run that delivered to a Maildir was interrupted, and this one (--pipe with the same --state) has none",
+		  .cure = "run msfetch once with that Maildir and the same --state, without --pipe; then go on as you like" },
+	},
+},
+{
+	.stages = LOCAL, .kinds = K(ERR_CONFIG), .pattern = "holds mail of",
+	.sample = "it holds mail of sales@contoso.com already: with --tree each mailbox needs a Maildir of its own",
+	.cause = {
+		{ .cause = "a tree of folders is one mailbox's: INBOX is its root, and two of them could not be told apart",
+		  .tell = "the mailbox is the first column of the receipts of that Maildir",
+		  .cure = "name another Maildir for this mailbox, or leave --tree out (then receipts tell mailboxes and folders apart)" },
+	},
+},
+{
+	.stages = LOCAL, .kinds = K(ERR_DATA), .pattern = "are missing",
+	.sample = "2 messages are missing, 1 are altered",
+	.title = "msfetch --verify: messages are missing or altered",
+	.cause = {
+		{ .cause = "files that were delivered have been taken, moved or changed since: by a mail reader, a filter, a cleaner or a "
+		    "person (a spool that others empty always looks so)",
+		  .tell = "the lines on standard output name each one",
+		  .cure = "restore them from a backup, if they should be there. To fetch everything again, name an empty Maildir; if they "
+		    "were consumed, nothing has to be done" },
 	},
 },
 {
@@ -190,15 +220,6 @@ static const struct diag_row rows[] = {
 		    "\t{ {mstoken}; cat got; } | msmark ..." },
 	},
 },
-{
-	.stages = INPUT, .kinds = K(ERR_CONFIG) | K(ERR_REFUSED) | K(ERR_PROTO) | K(ERR_UNAVAIL),
-	.sample = "cannot read standard input",
-	.title = "anything else about standard input",
-	.cause = {
-		{ .cause = "standard input is not what was expected",
-		  .cure = "\t{mstoken} | msfetch ..." },
-	},
-},
 
 {
 	.stages = INPUT, .kinds = K(ERR_DATA),
@@ -214,6 +235,15 @@ static const struct diag_row rows[] = {
 
 /* --- any stage --- */
 {
+	.stages = ANY, .kinds = K(ERR_OS), .pattern = "Too many open files|Cannot allocate memory|Resource temporarily",
+	.sample = "Too many open files",
+	.cause = {
+		{ .cause = "a limit of this machine or unit is too low",
+		  .tell = "\tulimit -a",
+		  .cure = "raise it (ulimit -n, LimitNOFILE=, MemoryMax=)" },
+	},
+},
+{
 	.stages = ANY, .kinds = K(ERR_OS), .pattern = "run the worker|cannot fork|make a socket",
 	.sample = "cannot run the worker: No such file or directory",
 	.cause = {
@@ -223,8 +253,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = ANY, .kinds = K(ERR_OS), .pattern = "seccomp|landlock|new privileges",
-	.sample = "seccomp: cannot load the filter: Operation not permitted",
+	.stages = ANY, .kinds = K(ERR_OS), .pattern = "load the filter|add a rule|make a rule set|cannot enter|new privileges",
+	.sample = "cannot load the filter: Operation not permitted",
 	.title = "seccomp or landlock fails",
 	.cause = {
 		{ .cause = "the container or unit that this runs in forbids the worker to lock itself in",

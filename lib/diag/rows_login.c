@@ -49,47 +49,11 @@
 static const struct diag_row rows[] = {
 /* --- the token's claims --- */
 {
-	.stages = CLAIMS, .pattern = "neither roles nor scp|no permission",
-	.sample = "the token has neither roles nor scp: nobody has granted the app a permission",
-	.cause = {
-		{ .cause = "the app has no IMAP.AccessAsApp, or no administrator has consented to it",
-		  .tell = APP_PERMISSIONS ": \"IMAP.AccessAsApp, Application, Granted\" must stand under "
-		    "Office 365 Exchange Online (not under Microsoft Graph)",
-		  .cure = GRANT_ROLE },
-	},
-},
-{
-	.stages = CLAIMS, .pattern = "aud is",
-	.sample = "the token's aud is https://graph.microsoft.com, not Exchange Online",
-	.cause = {
-		{ .cause = "the scope {scope} asks for another service than Exchange Online", .cure = SCOPE_CURE },
-	},
-},
-{
-	.stages = CLAIMS, .pattern = "delegated|scp",
-	.sample = "the token is a delegated one (scp), not an app's",
-	.cause = {
-		{ .cause = "the token stands for a person who signed in; it opens that person's mailbox and those shared "
-		    "with them, and Exchange's service principals do not matter",
-		  .cure = "use the app's own credential (client-secret-file, or cert and key) for unattended jobs" },
-	},
-},
-{
 	.stages = CLAIMS, .pattern = "opaque",
 	.sample = "the token is opaque: only Microsoft can read its claims",
 	.cause = {
 		{ .cause = "tokens of personal accounts (outlook.com) are not made to be read; they may work all the same",
 		  .cure = "nothing; for an organisation's mailbox set tenant to its directory ID" },
-	},
-},
-{
-	.stages = CLAIMS,
-	.sample = "the token is odd",
-	.title = "anything else about the token's claims",
-	.cause = {
-		{ .cause = "the token is not what Exchange Online wants: aud https://outlook.office365.com, roles with "
-		    "IMAP.AccessAsApp, exp in the future",
-		  .cure = "look at it:\n\t{mstoken} --force --claims" },
 	},
 },
 
@@ -142,6 +106,7 @@ static const struct diag_row rows[] = {
 {
 	.stages = BOTH, .pattern = "AccessTokenExpired|token*expired",
 	.sample = "BYE Session invalidated - AccessTokenExpired",
+	.title = "the token runs out at login: \"BYE Session invalidated - AccessTokenExpired\"",
 	.cause = {
 		{ .cause = "the token ran out",
 		  .cure = "use token-cmd, which is run again by itself, or a stream of tokens:\n"
@@ -162,21 +127,13 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = BOTH, .pattern = "Invalid state",
+	.stages = BOTH | S(STAGE_FOLDER) | S(STAGE_FETCH), .pattern = "Invalid state",
 	.sample = "BAD Command received in Invalid state.",
 	.cause = {
 		{ .cause = "Exchange does not regard the connection as logged in, though it said so",
 		  .tell = "the talk, secrets masked:\n\t{mscheck} -v",
 		  .cure = "the next run tries again; if it lasts, it is \"authenticated but not connected\": permission, "
 		    "ImapEnabled and spelling of {user} (msgrant prints the commands)" },
-	},
-},
-{
-	.stages = LOGIN, .pattern = "XOAUTH2",
-	.sample = "the server does not offer AUTH=XOAUTH2",
-	.cause = {
-		{ .cause = "{host} is not Exchange Online",
-		  .cure = "leave host out and set cloud (global, gcc-high, dod, china)" },
 	},
 },
 {
@@ -209,6 +166,28 @@ static const struct diag_row rows[] = {
 		    ADD_PERMISSION "\n"
 		    "and, if a role or permission changed within the last hour, a fresh token:\n"
 		    "\t{mstoken} --force" },
+	},
+},
+{
+	.stages = LOGIN, .kinds = K(ERR_PROTO),
+	.sample = "BAD unknown command",
+	.title = "the server says BAD to AUTHENTICATE XOAUTH2",
+	.cause = {
+		{ .cause = "{host} is not Exchange Online: another server, or an old Exchange on the premises",
+		  .tell = "Exchange Online greets with \"Microsoft Exchange IMAP4 service\", and offers AUTH=XOAUTH2:\n"
+		    "\tprintf 'a CAPABILITY\\r\\nb LOGOUT\\r\\n' | openssl s_client -quiet -ign_eof -connect {sh:host}:993",
+		  .cure = "leave host out and set cloud (global, gcc-high, dod, china)" },
+	},
+},
+{
+	.stages = BOTH, .kinds = K(ERR_AGAIN) | K(ERR_UNAVAIL),
+	.sample = "no answer within 60 s",
+	.title = "the connection breaks, or nothing comes, at login",
+	.cause = {
+		{ .cause = "the connection broke, or nothing came: the server is busy, or something in between (a firewall, a "
+		    "scanner) lets the first bytes through and no more",
+		  .tell = "it comes back at each try only with the latter:\n\t{mscheck} -v",
+		  .cure = "the next run tries again; if it lasts, have {host}:993 let through unchanged" },
 	},
 },
 {

@@ -15,8 +15,64 @@
 
 static const struct diag_row rows[] = {
 {
+	.stages = FETCH, .kinds = K(ERR_CONFIG), .pattern = "in a row were rejected",
+	.sample = "5 messages in a row were rejected, and the run stops: the command of --pipe exited with 1",
+	.title = "--pipe: five messages in a row were rejected",
+	.cause = {
+		{ .cause = "the --pipe command refuses whatever it gets: its rules or its set-up are wrong, not the messages",
+		  .tell = "run it by hand, as the same user:\n\tsh -c 'COMMAND' < FILE; echo $?",
+		  .cure = "let it end with 75 for what it cannot do just now; nothing was lost, and none of these messages was put aside" },
+	},
+},
+{
+	.stages = FETCH, .kinds = K(ERR_CONFIG), .pattern = "the run stops",
+	.sample = "the run stops: the command of --pipe exited with 127 (message 5)",
+	.title = "--pipe: the command cannot be run (64, 78, 126, 127)",
+	.cause = {
+		{ .cause = "the filter command is not there, is not executable, or complains about its own set-up (64, 78)",
+		  .tell = "run it by hand, as the same user:\n\tsh -c 'COMMAND' < FILE; echo $?",
+		  .cure = "use absolute paths (cron has a short PATH). Nothing was lost: the message comes again" },
+	},
+},
+{
+	.stages = FETCH, .kinds = K(ERR_AGAIN), .pattern = "left for later",
+	.sample = "1 message was left for later; last: the command of --pipe exited with 75",
+	.title = "--pipe: messages are left for later (71, 73, 74, 75, a signal, too long)",
+	.cause = {
+		{ .cause = "the --pipe command could not take them just now: a full disk, a lock, a service that is down, or it "
+		    "took too long",
+		  .tell = "what it said itself stands above; by hand, as the same user:\n\tsh -c 'COMMAND' < FILE; echo $?",
+		  .cure = "nothing, if it passes: the next run gives it the same messages again" },
+	},
+},
+{
+	.stages = FETCH, .kinds = K(ERR_DATA), .pattern = "quarantined*the command of --pipe",
+	.sample = "message 5 is quarantined, and tried again from time to time: the command of --pipe exited with 1",
+	.title = "--pipe: a message is rejected, and quarantined",
+	.cause = {
+		{ .cause = "the --pipe command rejected this message (a status that is neither 0 nor one of those for later or stop), "
+		    "and took others",
+		  .tell = "fetch it into a Maildir of its own, and give it to the command by hand:\n"
+		    "\tsh -c 'COMMAND' < FILE; echo $?",
+		  .cure = "mend the command's rules: the message comes again, later and later; 0 accepts it for good" },
+	},
+},
+{
+	.stages = FETCH, .pattern = "quarantined",
+	.kinds = K(ERR_DATA),
+	.sample = "message 4711 is quarantined, and tried again from time to time: the server answers OK without the message",
+	.title = "a message is quarantined",
+	.cause = {
+		{ .cause = "Exchange cannot render this message for IMAP (often a meeting request or a damaged item)",
+		  .tell = "open it in Outlook on the web, folder {folder}",
+		  .cure = "nothing has to be done: it is tried again later and less and less often; forwarding or deleting it there "
+		    "ends it. All other messages were fetched" },
+	},
+},
+{
 	.stages = SESSION, .pattern = "AccessTokenExpired|token*expired|token has run out",
 	.sample = "BYE Session invalidated - AccessTokenExpired",
+	.title = "the token runs out in mid-run: \"BYE Session invalidated - AccessTokenExpired\"",
 	.cause = {
 		{ .cond = COND_STDIN,
 		  .cause = "the run took longer than the token lives (60 to 90 minutes); all that came before is safe",
@@ -26,16 +82,6 @@ static const struct diag_row rows[] = {
 		{ .cause = "the token command or file gave no newer token",
 		  .cure = "let token-cmd be mstoken itself (it minds MSTOOLS_REFUSED); a token-file must be written anew "
 		    "by somebody:\n\t{mstoken} --force --json" },
-	},
-},
-{
-	.stages = SESSION, .pattern = "authenticated but not connected",
-	.sample = "BAD User is authenticated but not connected.",
-	.cause = {
-		{ .cause = "the permission on {user} was taken away, or IMAP switched off, while connected",
-		  .tell = "\tGet-MailboxPermission -Identity {ps:user}\n\tGet-CASMailbox -Identity {ps:user} | Format-List Imap*",
-		  .cure = "run msgrant for the commands that give it" },
-		{ .cause = "too many connections to {user} at once", .cure = "-j 1, and fewer programs at a time" },
 	},
 },
 {
@@ -84,6 +130,18 @@ static const struct diag_row rows[] = {
 	},
 },
 {
+	.stages = FOLDER | MARK, .pattern = "denied|[NOPERM]|[CANNOT]|cannot be made|cannot be opened",
+	.sample = "Permission denied",
+	.title = "a folder is refused: \"Permission denied\", \"the folder cannot be made\" or \"opened\"",
+	.cause = {
+		{ .cause = "the app's permission does not reach this folder",
+		  .tell = "FullAccess must be among the rights:\n"
+		    "\tGet-MailboxPermission -Identity {ps:user} | Format-List User,AccessRights",
+		  .cure = "an Exchange administrator:\n"
+		    "\tAdd-MailboxPermission -Identity {ps:user} -User {ps:oid} -AccessRights FullAccess" },
+	},
+},
+{
 	.stages = FOLDER | MARK, .kinds = K(ERR_NOENT),
 	.sample = "no such folder",
 	.title = "a folder that does not exist",
@@ -95,8 +153,8 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = FOLDER, .pattern = "UIDVALIDITY|UIDNEXT was",
-	.sample = "UIDVALIDITY was 14 and is 15: the server has numbered its messages anew",
+	.stages = FOLDER, .pattern = "UIDVALIDITY changed|made anew",
+	.sample = "UIDVALIDITY changed from 14 to 15 during the run",
 	.cause = {
 		{ .cause = "the mailbox or folder was made anew (moved, restored, migrated): the server's UIDs mean other messages now",
 		  .tell = "\tGet-MoveRequest -Identity {ps:user}",
@@ -127,18 +185,6 @@ static const struct diag_row rows[] = {
 		{ .cause = "the connection broke; nothing half-received was delivered",
 		  .cure = "the next run goes on where this one ended; if it comes back at the same message, --no-pipeline and "
 		    "-j 1 narrow it down" },
-	},
-},
-{
-	.stages = FETCH, .pattern = "quarantined|substitute|could not retrieve|couldn't retrieve|no data",
-	.kinds = K(ERR_DATA),
-	.sample = "UID 4711 quarantined: the server answers OK without the message",
-	.title = "a message is quarantined",
-	.cause = {
-		{ .cause = "Exchange cannot render this message for IMAP (often a meeting request or a damaged item)",
-		  .tell = "open it in Outlook on the web, folder {folder}",
-		  .cure = "nothing has to be done: it is tried again later and less and less often; forwarding or deleting it there "
-		    "ends it. All other messages were fetched" },
 	},
 },
 {
@@ -174,18 +220,6 @@ static const struct diag_row rows[] = {
 	.cause = {
 		{ .cause = "the receipt is older than the folder: it was made anew, and its UIDs mean other messages now",
 		  .cure = "run msfetch again (it adopts what it can) and use the receipts that it writes; old ones stay refused" },
-	},
-},
-{
-	.stages = FOLDER | MARK, .kinds = K(ERR_REFUSED) | K(ERR_CONFIG),
-	.sample = "the server refuses this folder",
-	.title = "a folder is refused, or anything else refused about folders and marking",
-	.cause = {
-		{ .cause = "the app's permission does not reach this folder",
-		  .tell = "FullAccess must be among the rights:\n"
-		    "\tGet-MailboxPermission -Identity {ps:user} | Format-List User,AccessRights",
-		  .cure = "an Exchange administrator:\n"
-		    "\tAdd-MailboxPermission -Identity {ps:user} -User {ps:oid} -AccessRights FullAccess" },
 	},
 },
 {

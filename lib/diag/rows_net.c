@@ -65,7 +65,8 @@ static const struct diag_row rows[] = {
 	.sample = "unsupported proxy scheme in ftp://proxy (http, socks4a and socks5h are known)",
 	.cause = {
 		{ .cause = "the proxy {proxy} is written in a form that is not known",
-		  .cure = "http://HOST:PORT, https://HOST:PORT, socks5h://HOST:PORT or socks4a://HOST:PORT" },
+		  .cure = "write it as http://HOST:PORT, socks5h://HOST:PORT or socks4a://HOST:PORT; https:// (TLS to the proxy itself) is not "
+		    "supported" },
 	},
 },
 {
@@ -122,9 +123,9 @@ static const struct diag_row rows[] = {
 		  .cause = "the proxy {proxy} does not listen there",
 		  .tell = "\tcurl -sv -x {sh:proxy} https://login.microsoftonline.com -o /dev/null",
 		  .cure = "correct proxy in {config} or ALL_PROXY, HTTPS_PROXY in the environment; --proxy '' goes without one" },
-		{ .cause = "nothing listens on that host and port: host or port is wrong",
-		  .tell = "Exchange Online listens on port 993 of " HOSTS,
-		  .cure = "leave host and port out and set cloud" },
+		{ .cause = "nothing listens on that host and port: host, port or authority is wrong",
+		  .tell = "the login host listens on port 443, Exchange Online on port 993 of " HOSTS,
+		  .cure = "leave host, port and authority out and set cloud" },
 		{ .cond = COND_NO_PROXY,
 		  .cause = "a firewall refuses the connection; from here it goes only through a proxy",
 		  .tell = "port 443 of the same host works:\n\tcurl -sI https://{peerhost} | head -n 1",
@@ -305,7 +306,7 @@ static const struct diag_row rows[] = {
 
 /* --- greeting --- */
 {
-	.stages = GREETING, .pattern = "HTTP/|SMTP|POP3|+OK|SSH-",
+	.stages = GREETING, .pattern = "greeting: HTTP/|greeting: 2|greeting: 5|greeting: +OK|greeting: -ERR|greeting: SSH-",
 	.sample = "unexpected greeting: HTTP/1.1 400 Bad Request",
 	.cause = {
 		{ .cause = "another service answers on this port",
@@ -319,15 +320,6 @@ static const struct diag_row rows[] = {
 		{ .cause = "the server is full or being restarted, or has had too many connections from here",
 		  .tell = "how many are open from this machine?\n\tss -tn dport = :993",
 		  .cure = "the next run tries again; fewer programs on one mailbox at a time, and a lower -j" },
-	},
-},
-{
-	.stages = GREETING, .pattern = "XOAUTH2",
-	.sample = "the server does not offer AUTH=XOAUTH2",
-	.cause = {
-		{ .cause = "this is not Exchange Online: host {host} is another server, or an old Exchange on the premises",
-		  .tell = "Exchange Online greets with \"The Microsoft Exchange IMAP4 service is ready\"",
-		  .cure = "leave host out and set cloud; the hosts are " HOSTS },
 	},
 },
 {

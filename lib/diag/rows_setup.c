@@ -84,27 +84,6 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CONFIG | S(STAGE_FETCH), .pattern = "in a row were rejected",
-	.kinds = K(ERR_CONFIG),
-	.sample = "5 messages in a row were rejected, and the run stops: it ended with status 1",
-	.cause = {
-		{ .cause = "the --pipe command refuses whatever it gets: its rules or its set-up are wrong, not the messages",
-		  .tell = "run it by hand, as the same user:\n\tsh -c 'COMMAND' < FILE; echo $?",
-		  .cure = "let it end with 75 for what it cannot do just now; nothing was lost, and none of these messages was put aside" },
-	},
-},
-{
-	.stages = CONFIG | S(STAGE_FETCH), .pattern = "the run stops",
-	.kinds = K(ERR_CONFIG),
-	.sample = "the run stops: it ended with status 127 (message 5)",
-	.title = "the --pipe command cannot be run",
-	.cause = {
-		{ .cause = "the filter command is not there, is not executable, or complains about its own set-up (64, 78)",
-		  .tell = "run it by hand, as the same user:\n\tsh -c 'COMMAND' < FILE; echo $?",
-		  .cure = "use absolute paths (cron has a short PATH). Nothing was lost: the message comes again" },
-	},
-},
-{
 	.stages = CONFIG, .pattern = "exclude each other",
 	.sample = "'cert' and 'client-secret-file' exclude each other: the configuration has both",
 	.cause = {
@@ -160,6 +139,17 @@ static const struct diag_row rows[] = {
 		{ .cause = "whoever owns the file can change it; so it must be root's or yours",
 		  .tell = "\tls -l {sh:subject}; id -un",
 		  .cure = "as root:\n\tchown USER {sh:subject}" },
+	},
+},
+{
+	.stages = CRED, .pattern = "is no token",
+	.sample = "its last line is no token",
+	.title = "--token-file or --token-cmd: what came is no token",
+	.cause = {
+		{ .cause = "what is read holds something else: a message, JSON, an empty line, the wrong file",
+		  .tell = "whatever mstoken writes is one line of printable characters without blanks:\n"
+		    "\t{mstoken} > FILE && wc FILE",
+		  .cure = "write the file by mstoken and nothing else (umask 077), or let token-cmd be mstoken itself" },
 	},
 },
 {
@@ -256,15 +246,6 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CRED, .pattern = "unsupported|RC2",
-	.sample = "neither a certificate nor a private key: unsupported",
-	.cause = {
-		{ .cause = "an old PKCS#12 file, encrypted in a way that OpenSSL 3 no longer takes",
-		  .cure = "write it anew:\n"
-		    "\topenssl pkcs12 -legacy -in {sh:subject} -nodes -out both.pem && chmod 600 both.pem" },
-	},
-},
-{
 	.stages = CRED, .pattern = "neither a certificate nor",
 	.sample = "neither a certificate nor a private key",
 	.cause = {
@@ -272,6 +253,10 @@ static const struct diag_row rows[] = {
 		    "something else",
 		  .tell = "\tfile {sh:subject}; openssl storeutl -noout -text {sh:subject}",
 		  .cure = "cert is a PEM or PKCS#12 (.pfx) file, or a pkcs11: address; a client secret goes into client-secret-file" },
+		{ .cause = "an old PKCS#12 file, encrypted in a way that this OpenSSL does not know without its legacy provider",
+		  .tell = "\topenssl list -providers -provider legacy",
+		  .cure = "write it anew, where the provider is:\n"
+		    "\topenssl pkcs12 -legacy -in {sh:subject} -nodes -out both.pem && chmod 600 both.pem" },
 	},
 },
 {

@@ -85,6 +85,8 @@ extern const struct diag_section diag_section_setup, diag_section_entra, diag_se
 
 /* The first row for stage, kind and text; NULL: none.  A row without a pattern comes after all others. */
 const struct diag_row *diag_find(const struct err *);
+/* The row's title or sample: one name, one row.  "none" for NULL. */
+const char *diag_name(const struct diag_row *);
 bool diag_match(const char *pattern, const char *text);
 
 /* What cond says of this run. */

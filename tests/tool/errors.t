@@ -70,6 +70,9 @@ while read -r name k error; do
 	65 | 69 | 7[0-8])
 		failed_runs=$((failed_runs + 1))
 		grep -q '^msfetch: ' err || { bad=$((bad + 1)); diag "$name $k $error: status $first and not a word"; }
+		case $first in
+		69 | 76 | 77 | 78) grep -q '^hint: ' err || { bad=$((bad + 1)); diag "$name $k $error: status $first and no hint"; } ;;
+		esac
 		;;
 	*)
 		# before main the loader and libc speak for themselves

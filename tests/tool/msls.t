@@ -87,8 +87,9 @@ done
 msls $imap_args -u $box Corpus <token | head -n 1 >first
 is "$(cat first)" "$(head -n 1 corpus)" 'the reader may leave'
 if [ -w /dev/full ]; then
-	msls $imap_args -u $box Corpus <token >/dev/full 2>errors
-	is $? 74 'a full disk: 74'
+	# shellcheck disable=SC2016
+	run sh -c 'exec msls "$@" >/dev/full' sh $imap_args -u $box Corpus <token
+	status_is 74 'a full disk: 74'
 fi
 run msls $imap_args -u $box INBOX </dev/null
 status_is 78 'no token: 78'

@@ -44,10 +44,8 @@ after 1 0 'an opaque token without expires_in'
 stdout_like '^EwBAA8l6BAAU[A-Za-z0-9_-]+$' 'it is printed'
 get --json
 is "$(jq '.expires_on - .obtained_on' "$out_file")" 600 'it is taken to live for ten minutes'
-manners=no
 get --claims
 status_is 65 'it has no claims to show'
-manners=yes
 
 endpoint 'expires-in string' 'ttl 1234' 'refresh-in 600'
 get --json

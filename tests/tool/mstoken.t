@@ -156,13 +156,11 @@ is "$(sort "$STAND_ASSERTION_LOG" | uniq -d)" '' 'no assertion was sent twice'
 	printf 'user=box@contoso.example\001auth=Bearer %s\001\001' "$(cat tok)" >want
 	base64 -d "$out_file" >got
 	same_file got want '--xoauth2 is what SASL wants'
-	manners=no
 	run sh -c 'mstoken "$@" >/dev/full' - $token_args
 	status_is 74 'a full disk is an error'
 	stderr_like 'No space left' 'which is said'
 	run sh -c 'mstoken "$@" >&-' - $token_args
 	status_is 74 'so is a closed standard output'
-	manners=yes
 }
 
 #

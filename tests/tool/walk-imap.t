@@ -4,6 +4,7 @@
 # shellcheck disable=SC2086,SC2153
 . "${0%/*}/../lib/sh"
 scripted_pki
+export MSTOOLS_STAGE=1
 
 b64() {
 	base64 -w 0 | tr '+/' '-_' | tr -d =
@@ -95,10 +96,10 @@ exchange 'on tcp: close'
 list
 is "$status" 69 'closed before TLS' || show_run
 stderr_like '^hint: ' 'closed before TLS: a hint'
-exchange script 'S: HTTP/1.1 400 Bad Request' '! stall'
+exchange 'on connect: send HTTP/1.1 400 Bad Request; stall'
 list
-isnt "$status" 0 'another service'
-stderr_like '^hint: .*(another service answers|that of another service)' 'another service: a hint'
+is "$status" 76 'another service: status 76'
+stderr_like '^hint: .*another service answers' 'another service: why'
 exchange 'on connect: bye Connection is closed. 13'
 list
 is "$(grep -c '^hint: ' "$err_file" | grep -vc '^0$')" 1 'BYE for a greeting: a hint' || show_run
@@ -107,10 +108,88 @@ list
 isnt "$status" 0 'no XOAUTH2'
 stderr_like '^hint: ' 'no XOAUTH2: a hint'
 
+exchange 'on connect: stall'
+list --timeout 2
+isnt "$status" 0 'no greeting'
+stderr_like '^hint: .*something in between takes the connection' 'no greeting: why'
+
+# A port that nobody takes connections from, and whose queue is full: the kernel drops what comes.
+cat >full.pl <<'END'
+use Socket;
+my ($s, @c);
+socket($s, PF_INET, SOCK_STREAM, 0) && bind($s, sockaddr_in(0, INADDR_LOOPBACK)) && listen($s, 0) or die;
+for (0 .. 3) {
+	socket(my $c, PF_INET, SOCK_STREAM | 04000, 0); # O_NONBLOCK
+	connect($c, getsockname($s));
+	push @c, $c;
+}
+my ($port) = sockaddr_in(getsockname($s));
+open(my $f, '>', 'full.new') or die;
+print $f $port;
+close($f);
+rename('full.new', 'full.port');
+sleep;
+END
+serve full perl full.pl
+list --host 127.0.0.1 --port "$port" --timeout 2
+says 69 'a port that does not answer' 'a firewall drops the connection'
+list --host 224.0.0.1 --timeout 2
+says 69 'an address that no way leads to' 'has no way there'
+# failing CALL ERROR OPTION...: list, and that system call of the worker fails.
+failing() {
+	failing_call=$1 failing_error=$2
+	shift 2
+	run strace -f -o /dev/null -e trace="$failing_call" -e inject="$failing_call:error=$failing_error" \
+	    msls $imap_args -u box@contoso.example --timeout 5 "$@" <token
+}
+traced=yes
+case $BUILD in *-san) traced= ;; esac
+strace -o /dev/null true 2>/dev/null || traced=
+if [ "$traced" ]; then
+	failing connect EPERM --host 127.0.0.1
+	says 69 'a rule of this machine' 'a rule of this machine forbids'
+	failing connect EADDRNOTAVAIL --host 127.0.0.1
+	says 69 'anything else about TCP' 'firewall in between cuts'
+	failing seccomp EPERM
+	says 71 'no seccomp' 'forbids the worker to lock itself in'
+else
+	unmet 'operation not permitted' 'strace does not work here'
+	unmet 'connection reset, or anything else about TCP' 'strace does not work here'
+	unmet 'seccomp or landlock fails' 'strace does not work here'
+fi
+# A name server that never answers.
+cat >silent.js <<'END'
+require('dgram').createSocket('udp4').bind(53, '127.7.7.53', () => require('fs').writeFileSync('silent.port', '53'));
+END
+echo 'nameserver 127.7.7.53' >resolv.conf
+dns='temporary failure in name resolution'
+if unshare -m mount --bind resolv.conf /etc/resolv.conf 2>/dev/null && grep -Eq '^hosts:[[:space:]]*files dns' /etc/nsswitch.conf; then
+	serve silent node silent.js
+	# shellcheck disable=SC2016
+	run unshare -m sh -c 'mount --bind resolv.conf /etc/resolv.conf && exec msls "$@"' sh $imap_args \
+	    --host mail.contoso.example -u box@contoso.example --timeout 2 <token
+	says 69 'a name server that does not answer' 'reaches no name server'
+else
+	unmet "$dns" 'the name server cannot be another one here'
+fi
+
 #
 # Login: what the token gives away
 #
 
+endpoint_up -e opaque
+(umask 077; echo secret >secret)
+run mstoken --no-cache $token_args --client-id x --client-secret-file secret --claims
+says 65 'the claims of an opaque token' 'tokens of personal accounts'
+exchange 'on authenticate: stall'
+list --timeout 2
+says 69 'no answer to the login' 'the connection broke, or nothing came'
+exchange 'on authenticate: no Server Unavailable. 15'
+list
+says 75 'a server that is ill, at login' 'behind the mailbox is ill'
+exchange 'on first: bye Session invalidated - AccessTokenExpired'
+list
+says 75 'the token runs out at login' 'the token ran out'
 exchange 'messages 3' 'on authenticate: no AUTHENTICATE failed.'
 list
 says 77 'a bare NO, the token is right' \
@@ -179,6 +258,46 @@ run msfetch $imap_args -u box@contoso.example box3 <token
 is "$status" 65 'a message that does not come' || show_run
 stderr_like '^hint: .*cannot render' 'a message that does not come: why'
 
+fetch() {
+	run msfetch $imap_args -u box@contoso.example --timeout 5 "$@" <token
+}
+n=3
+# session ACTION STATUS-RE HINT: what becomes of a fetch with that.
+session() {
+	n=$((n + 1))
+	exchange 'messages 3' "on uid fetch body: $1"
+	fetch --timeout 2 box$n
+	like "$status" "^($2)$" "$1: status $2" || show_run
+	stderr_like "^hint: .*$3" "$1: $3"
+}
+session 'bye Connection is closed. 13' 75 'ended the session'
+session 'bye Connection closed. 14' 75 'about ten errors'
+session stall 75 'firewall forgot the connection'
+session reset 75 'the connection broke'
+session 'send garbage (; close' '7[56]' 'does not belong here|connection broke'
+exchange 'messages 3' 'on uid fetch: send * 1 FETCH (UID'
+fetch --timeout 2 boxodd
+says 75 'half a response' 'firewall forgot the connection'
+exchange 'messages 9'
+fetch --pipe 'exit 1' boxp1
+says 78 'a filter that takes nothing' 'refuses whatever it gets'
+fetch --pipe /nowhere/filter boxp2
+says 78 'a filter that is not there' 'filter command is not there'
+fetch --pipe 'exit 75' boxp3
+says 75 'a filter that wants them later' 'could not take them just now'
+fetch --pipe 'test "$MSTOOLS_UID" -ne 2' boxp4
+says 65 'a filter that rejects one' 'rejected this message'
+exchange 'messages 3' 'on uid fetch #1: renumber INBOX 99; cut'
+fetch boxuv
+says 75 'a folder that is made anew meanwhile' 'was made anew'
+exchange 'messages 3' 'on command: bad Command received in Invalid state.'
+list
+says 76 'Invalid state' 'does not regard the connection as logged in'
+exchange 'messages 3' 'on list: no something new'
+list
+isnt "$status" 0 'folders that cannot be listed'
+stderr_like '^hint: .*does not belong here' 'folders that cannot be listed: why'
+
 #
 # Marking
 #
@@ -195,10 +314,24 @@ mark --move Nope
 says 66 'a target that is not there' 'there is no folder Nope'
 exchange 'messages 3' 'permanent \\Seen'
 mark --flag
-is "$status" 65 'a flag that is not kept' || show_run
+says 65 'a flag that is not kept' 'does not keep that flag'
 exchange 'messages 3' 'without MOVE UIDPLUS'
 mark --delete
-isnt "$status" 0 'no UIDPLUS'
+says 65 'no UIDPLUS' 'would also remove what others have marked'
+exchange 'messages 3' 'uidvalidity INBOX 77'
+mark --seen
+says 65 'receipts of a folder that was made anew' 'older than the folder'
+exchange 'messages 3' 'on create: no Folder name is reserved'
+mark --create --move Files
+isnt "$status" 0 'a reserved name'
+stderr_like '^hint: .*keeps this name for itself' 'a reserved name: why'
+exchange 'messages 3' 'folder Done 30' 'on uid move #1: expunge INBOX 2; cut'
+mark --move Done
+says 75 'a message that is neither here nor there' 'broke after the command was sent'
+exchange 'messages 3' 'on create: no Permission denied'
+mark --create --move New
+isnt "$status" 0 'a folder that must not be made'
+stderr_like "^hint: .*permission does not reach" 'a folder that must not be made: why'
 exchange 'messages 3' 'on first: bad User is authenticated but not connected.'
 mark --seen
 says 77 'not connected, marking' 'no permission on the mailbox'
@@ -212,9 +345,6 @@ says 78 'no token, marking' 'mstoken failed'
 # Local files and standard input
 #
 
-fetch() {
-	run msfetch $imap_args -u box@contoso.example "$@" <token
-}
 exchange 'messages 3'
 : >file
 fetch file
@@ -262,11 +392,97 @@ if unshare -m mount -t tmpfs -o size=256k tmpfs small 2>/dev/null; then
 	    -u box@contoso.example small/box <token
 	says 74 'a full disk' 'disk or the user.s quota is full'
 else
-	skip 'a full disk' 'nothing can be mounted here'
+	unmet 'write: No space left on device' 'nothing can be mounted here'
 fi
 exchange 'messages 3'
 run msls $imap_args -u box@contoso.example </dev/null
 says 78 'no token' 'mstoken failed'
+# first BOX: one message in it, and then a second one on the server.
+first() {
+	exchange 'messages 1'
+	fetch "$1"
+	exchange 'messages 2'
+}
+first twin
+fetch twin
+name=$(cd twin/new && for f in *U2F*; do echo "$f"; done)
+first clash
+echo 'something else' >"clash/new/$name"
+fetch clash
+says 70 'a name that is taken' 'changed a delivered file in place'
+rm "twin/new/$name"
+run msfetch $imap_args -u box@contoso.example --verify twin <token
+says 65 'a message that is missing' 'have been taken, moved or changed'
+first others
+fetch --tree others
+run msfetch $imap_args -u sales@contoso.example --tree others <token
+says 78 "a tree with another's mail" 'name another Maildir'
+first wide
+chmod 777 wide/tmp/mstools
+fetch wide
+says 73 'a stage that others may write' 'somebody else could put files there'
+mkdir -p newer/cur newer/new newer/tmp
+first damaged
+cp -R damaged newer2
+# user_version stands at byte 60 of an SQLite file
+printf '\143' | dd of=newer2/.mstools.db bs=1 seek=63 conv=notrunc 2>/dev/null
+fetch newer2
+says 78 'a state of a newer mstools' 'upgrade mstools'
+dd if=/dev/zero of=damaged/.mstools.db bs=1024 seek=4 count=40 conv=notrunc 2>/dev/null
+fetch damaged
+says 74 'a state that is damaged' 'disk or file system is failing'
+: >shut && chmod 000 shut
+if [ "$(id -u)" -eq 0 ]; then
+	run setpriv --bounding-set=-all msmark $imap_args --token-file shut --seen shut </dev/null
+	run setpriv --bounding-set=-all msfetch $imap_args -u box@contoso.example --state shut/x box <token
+	chmod 500 wide
+	run setpriv --bounding-set=-all msfetch $imap_args -u box@contoso.example wide/below <token
+else
+	chmod 500 wide
+	fetch wide/below
+fi
+says 73 'a directory that this user may not write to' 'may not write there'
+long=$(printf '%0300d' 0)
+exchange 'messages 1' "folder $long 40" "messages $long 1"
+fetch -F "$long" --tree longname
+isnt "$status" 0 'a name that is too long'
+stderr_like '^hint: .*end at 255 bytes' 'a name that is too long: why'
+exchange 'messages 1'
+mkfifo reader
+# shellcheck disable=SC2016
+run sh -c 'exec 3<>reader 4>reader 3<&-; exec msfetch "$@" >&4' sh $imap_args -u box@contoso.example piped <token
+says 74 'nobody reads the receipts' 'that reads the receipts has ended'
+# shellcheck disable=SC2016
+run sh -c 'ulimit -n 6; exec msfetch "$@"' sh $imap_args -u box@contoso.example fewfiles <token
+says 71 'few open files' 'limit of this machine'
+first sealed
+printf x >sealed/.mstools.db-wal
+chmod 400 sealed/.mstools.db
+chmod 500 sealed
+if [ "$(id -u)" -eq 0 ]; then
+	run setpriv --bounding-set=-all msfetch $imap_args -u box@contoso.example --verify sealed <token
+else
+	fetch --verify sealed
+fi
+says 74 'a state that cannot be written, with a log' 'without shared memory or locks .*, or a read-only one'
+chmod 700 sealed
+first alone
+run msfetch $imap_args -u sales@contoso.example --rebuild alone <token
+says 78 'another mailbox' 'fetched for another mailbox'
+if unshare -m mount -t tmpfs -o ro tmpfs small 2>/dev/null; then
+	# shellcheck disable=SC2016
+	run unshare -m sh -c 'mount -t tmpfs -o ro tmpfs small && exec msfetch "$@"' sh $imap_args \
+	    -u box@contoso.example small/box <token
+	says 73 'a read-only file system' 'mounted read-only'
+else
+	unmet 'cannot create: Read-only file system' 'nothing can be mounted here'
+fi
+# shellcheck disable=SC2016
+printf '#!/bin/sh\nkill -SYS $$\n' >killed && chmod 755 killed
+MSTOOLS_WORKER=$T/killed
+list
+MSTOOLS_WORKER=$BUILD/libexec/msworker
+says 70 'a worker that breaks its bounds' 'a fault of mstools itself'
 printf 'a\tb\tc\n' >receipt
 run msls $imap_args -u box@contoso.example <receipt
 says 78 'a receipt for a token' 'mstoken failed|in the token.s place'
@@ -274,4 +490,9 @@ run msls $imap_args -u box@contoso.example --token-cmd 'exit 78'
 says 78 'a token command that fails' 'command that gets the token failed'
 run msls $imap_args --token-file token
 isnt "$status" 0 'no mailbox'
+for guard in 'anything else at login' 'anything else at the first command after login' 'anything else about local files' \
+    'anything else'; do
+	unmet "$guard" 'for what is not known today'
+done
+all_rows_met 'The way' "The token's claims" 'Folders' 'Local'
 done_testing

@@ -4,6 +4,7 @@
 # shellcheck disable=SC2086,SC2153
 . "${0%/*}/../lib/sh"
 scripted_pki
+export MSTOOLS_STAGE=1
 
 (umask 077; echo 'sec~ret' >secret)
 id=33333333-aaaa-4bbb-8ccc-444444444444
@@ -45,6 +46,14 @@ config 'account work {' 'timeout = soon' '}'
 hint 78 'a value that does not do' 'mstools-config\(5\)'
 run mstoken --config nowhere -a work
 hint 78 'no such file' 'namei -l nowhere'
+run mstoken --tenant contoso.example --client-id $id --authority http://login.example
+hint 64 'an authority without TLS' 'authority is the login host alone'
+run msls --host localhost INBOX
+hint 64 'no mailbox' 'must be told which'
+run msfetch -u box@contoso.example
+hint 64 'no Maildir' 'must know where to deliver'
+run msls -u box@contoso.example --token-cmd 'exit 78'
+hint 78 'a token command that fails' 'command that gets the token failed'
 
 #
 # Credential
@@ -88,6 +97,26 @@ credential --cert secret
 hint 78 'no certificate and no key' 'of another kind'
 credential --cert "$STAND_PKI/app1.p12" --cert-pass-file secret
 hint 78 'a wrong pass phrase' 'pass phrase in cert-pass-file'
+chmod 000 empty
+if [ "$(id -u)" -ne 0 ]; then
+	credential --client-secret-file empty
+else
+	run setpriv --bounding-set=-all mstoken --no-cache $who --client-secret-file empty
+fi
+hint 78 'a secret that this user cannot read' 'give the file to the user who runs this'
+if chown 12345 lines 2>/dev/null; then
+	credential --client-secret-file lines
+	hint 78 "somebody else's secret" 'whoever owns the file can change it'
+else
+	unmet "belongs to user 1000, not to user 0 or root: chown 0 'secret'" 'only root can give a file away'
+fi
+(umask 077; head -c 100 /dev/zero >zeros)
+credential --cert zeros
+hint 78 'a certificate of zeros' 'the file is of another kind'
+run msls --host localhost -u box@contoso.example --token-file zeros
+hint 78 'a token file of zeros' 'what is read holds something else'
+credential --client-secret-cmd 'yes | head -c 100000'
+hint 78 'a secret command that says too much' 'prints the secret'
 credential --cert 'pkcs11:object=x'
 hint 78 'a store that is not there' 'no module for this kind'
 
@@ -160,6 +189,13 @@ done <<'END'
 900432 78 different national clouds
 END
 answer 'error invalid_client no' 78 'do not belong together'
+invalid='error invalid_client AADSTS700027: Client assertion contains an invalid signature. [Reason -'
+answer "$invalid The key used is expired., Thumbprint of key used by client: 'AB']" 78 'the certificate has run out'
+answer "$invalid The provided signature value did not match the expected signature value.]" 78 'not that of the certificate'
+answer 'error unauthorized_client AADSTS7000229: The client application is missing service principal in the tenant.' 78 \
+    'no enterprise application'
+answer 'error interaction_required the request needs a person' 78 'wants a person to sign in'
+answer 'error slow_down never seen' 78 'does not know'
 answer 'error unauthorized_client no' 78 'does not let it have this token'
 answer 'error invalid_request AADSTS12345678: new' 78 'error.code=12345678'
 answer 'header Retry-After: 60; status 429 Too Many Requests' 75 'more tokens are asked for'
@@ -217,4 +253,6 @@ bad 'certificate bad/sha1' "not Microsoft's certificate"
 bad 'certificate bad/cn-only' 'another name of the server'
 bad 'tls TLSv1.1' 'knows only TLS 1.0 or 1.1'
 bad plain 'plain text'
+unmet 'anything else about the credential' 'for what is not known today'
+all_rows_met 'Configuration' 'The token: '
 done_testing

@@ -1,6 +1,7 @@
 /*
  * Unit test of lib/diag: walks the whole table.  With --page it prints
- * man/mstools-troubleshooting.7 instead, which the test compares.
+ * man/mstools-troubleshooting.7 instead, which the test compares; with --rows
+ * the names of the rows.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +69,7 @@ text_ok(const char *s)
 static void
 walk_row(const struct diag_section *s, const struct diag_row *r)
 {
-	const char *name = r->title != NULL ? r->title : r->sample;
+	const char *name = diag_name(r);
 	struct err err = ERR_INIT;
 	const struct diag_cause *c;
 	bool last = false, texts = true, found = true;
@@ -97,6 +98,47 @@ walk_row(const struct diag_section *s, const struct diag_row *r)
 	ok(found, "%s: its sample finds it", name);
 	ok(r->pattern == NULL || diag_match(r->pattern, r->sample), "%s: pattern fits sample", name);
 	(void)s;
+}
+
+static const struct diag_row *
+row_at(size_t n, const char **section)
+{
+	for (size_t i = 0; i < diag_nsections; i++) {
+		*section = diag_sections[i]->title;
+		if (n < diag_sections[i]->n)
+			return &diag_sections[i]->row[n];
+		n -= diag_sections[i]->n;
+	}
+	return NULL;
+}
+
+/* SECTION TAB ROW, for tests/tool/walk-*.t, which see that each row is reached. */
+static void
+print_rows(void)
+{
+	const struct diag_row *r;
+	const char *section;
+
+	for (size_t n = 0; (r = row_at(n, &section)) != NULL; n++)
+		printf("%s\t%s\n", section, diag_name(r));
+}
+
+static void
+names(void)
+{
+	const struct diag_row *a, *b;
+	const char *section;
+	bool good = true;
+
+	for (size_t n = 0; (a = row_at(n, &section)) != NULL; n++)
+		for (size_t m = 0; m < n; m++) {
+			b = row_at(m, &section);
+			if (strcmp(diag_name(a), diag_name(b)) != 0)
+				continue;
+			note("two rows: %s", diag_name(a));
+			good = false;
+		}
+	ok(good, "each row has a name of its own");
 }
 
 static void
@@ -404,7 +446,12 @@ main(int argc, char **argv)
 		str_release(&s);
 		return 0;
 	}
+	if (argc == 2 && strcmp(argv[1], "--rows") == 0) {
+		print_rows();
+		return 0;
+	}
 	walk();
+	names();
 	always_a_hint();
 	codes();
 	patterns();
