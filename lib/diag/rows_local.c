@@ -215,6 +215,9 @@ static const struct diag_row rows[] = {
 		{ .cause = "mstoken failed, and says above why (a shell's pipe goes on nevertheless)",
 		  .tell = "\t{mstoken} >/dev/null; echo $?",
 		  .cure = "mend what it says; or set token-cmd in {config}, then nothing is needed on stdin" },
+		{ .cause = "nothing was piped in (cron, ssh -n and units give an empty standard input), or the token was given as an "
+		    "argument, where everybody on this machine can read it",
+		  .cure = "\t{mstoken} | PROGRAM ...\nor, for cron and units, set token-cmd in {config}" },
 		{ .cause = "receipts or something else came in the token's place",
 		  .cure = "the token comes first, then the receipts:\n"
 		    "\t{ {mstoken}; cat got; } | msmark ..." },

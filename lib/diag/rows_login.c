@@ -100,7 +100,7 @@ static const struct diag_row rows[] = {
 		  .cure = "try again later:\n\t{mscheck}" },
 		{ .cause = "too many connections to {user} at once (Exchange says the same then)",
 		  .tell = "it comes and goes; another program holds this mailbox open",
-		  .cure = "-j 1, and fewer programs at a time" },
+		  .cure = "-j 1, and fewer programs at a time: Exchange allows about 16 connections to a mailbox, all together" },
 	},
 },
 {

@@ -36,6 +36,9 @@ stdout_like '^\[ ok \] move ' 'a target that would not'
 run mscheck -a work --move Lists/done -X Lists/done
 stdout_like '^\[ ok \] move ' 'or is excluded'
 
+stdout_unlike 'connections' 'one connection is no matter'
+run mscheck -a work -j 8
+stdout_like '^\[warn\] connections +8 at a time.*about 16 to a mailbox' 'many connections are warned of'
 run mscheck -a work -F Lists/a --newest 1
 status_is 0
 stdout_like '^\[ ok \] Lists/a +1 messages' 'another folder'

@@ -31,7 +31,7 @@ exchange() {
 	exchange_up scenario
 }
 list() {
-	run msls $imap_args -u box@contoso.example --timeout 5 "$@" <token
+	run msls $imap_args -u box@contoso.example --timeout 20 "$@" <token
 }
 # says STATUS DESC HINT...: how the last run ended, and what it advised, in this order.
 says() {
@@ -109,7 +109,7 @@ isnt "$status" 0 'no XOAUTH2'
 stderr_like '^hint: ' 'no XOAUTH2: a hint'
 
 exchange 'on connect: stall'
-list --timeout 2
+list --timeout 5
 isnt "$status" 0 'no greeting'
 stderr_like '^hint: .*something in between takes the connection' 'no greeting: why'
 
@@ -140,7 +140,7 @@ failing() {
 	failing_call=$1 failing_error=$2
 	shift 2
 	run strace -f -o /dev/null -e trace="$failing_call" -e inject="$failing_call:error=$failing_error" \
-	    msls $imap_args -u box@contoso.example --timeout 5 "$@" <token
+	    msls $imap_args -u box@contoso.example --timeout 20 "$@" <token
 }
 traced=yes
 case $BUILD in *-san) traced= ;; esac
@@ -182,7 +182,7 @@ endpoint_up -e opaque
 run mstoken --no-cache $token_args --client-id x --client-secret-file secret --claims
 says 65 'the claims of an opaque token' 'tokens of personal accounts'
 exchange 'on authenticate: stall'
-list --timeout 2
+list --timeout 5
 says 69 'no answer to the login' 'the connection broke, or nothing came'
 exchange 'on authenticate: no Server Unavailable. 15'
 list
@@ -259,14 +259,14 @@ is "$status" 65 'a message that does not come' || show_run
 stderr_like '^hint: .*cannot render' 'a message that does not come: why'
 
 fetch() {
-	run msfetch $imap_args -u box@contoso.example --timeout 5 "$@" <token
+	run msfetch $imap_args -u box@contoso.example --timeout 20 "$@" <token
 }
 n=3
 # session ACTION STATUS-RE HINT: what becomes of a fetch with that.
 session() {
 	n=$((n + 1))
 	exchange 'messages 3' "on uid fetch body: $1"
-	fetch --timeout 2 box$n
+	case $1 in stall) fetch --timeout 5 box$n ;; *) fetch box$n ;; esac
 	like "$status" "^($2)$" "$1: status $2" || show_run
 	stderr_like "^hint: .*$3" "$1: $3"
 }
@@ -275,9 +275,6 @@ session 'bye Connection closed. 14' 75 'about ten errors'
 session stall 75 'firewall forgot the connection'
 session reset 75 'the connection broke'
 session 'send garbage (; close' '7[56]' 'does not belong here|connection broke'
-exchange 'messages 3' 'on uid fetch: send * 1 FETCH (UID'
-fetch --timeout 2 boxodd
-says 75 'half a response' 'firewall forgot the connection'
 exchange 'messages 9'
 fetch --pipe 'exit 1' boxp1
 says 78 'a filter that takes nothing' 'refuses whatever it gets'
@@ -441,6 +438,7 @@ else
 	chmod 500 wide
 	fetch wide/below
 fi
+chmod 700 wide
 says 73 'a directory that this user may not write to' 'may not write there'
 long=$(printf '%0300d' 0)
 exchange 'messages 1' "folder $long 40" "messages $long 1"
@@ -490,6 +488,9 @@ run msls $imap_args -u box@contoso.example --token-cmd 'exit 78'
 says 78 'a token command that fails' 'command that gets the token failed'
 run msls $imap_args --token-file token
 isnt "$status" 0 'no mailbox'
+unmet 'the folder can only be opened read-only' 'the scripted server opens none so'
+unmet 'the state has messages that are not in their Maildir yet; name the MAILDIR once more' \
+    'wants a run that was killed between two steps of a commit'
 for guard in 'anything else at login' 'anything else at the first command after login' 'anything else about local files' \
     'anything else'; do
 	unmet "$guard" 'for what is not known today'
