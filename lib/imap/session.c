@@ -481,8 +481,6 @@ session_tagged(struct session *s, const char *line)
 	enum session_result r;
 	struct cmd *found, c;
 
-	if (s->state == S_GREETING) /* another service: "220 smtp", "+OK POP3", "HTTP/1.1 400" */
-		return greeting(s, line);
 	found = find_tag(s, line, &rest);
 	if (found == NULL) {
 		job_untagged(s, line);
