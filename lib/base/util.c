@@ -2,6 +2,8 @@
  * util: checked memory, growing strings, small parsers (see util.h).
  * Encodings are in encode.c.
  */
+#include <sys/uio.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +24,13 @@ util_oom(void (*handler)(void))
 void
 util_no_memory(void)
 {
-	static const char text[] = "out of memory\n";
+	static char text[] = ": out of memory\n";
+	char *name = program_invocation_short_name;
+	struct iovec line[2] = { { name, strlen(name) }, { text, sizeof text - 1 } };
 
 	if (oom_handler != NULL)
 		oom_handler();
-	if (write(STDERR_FILENO, text, sizeof text - 1) == -1)
+	if (writev(STDERR_FILENO, line, 2) == -1)
 		_exit(EX_OSERR);
 	_exit(EX_OSERR);
 }
