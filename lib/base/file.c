@@ -250,15 +250,14 @@ lock_wait(int fd, int wait_ms)
 	const struct timespec pause = { 0, LOCK_POLL_MS * 1000000L };
 	int64_t end = now_ms() + wait_ms;
 
-	if (wait_ms < 0)
-		return flock(fd, LOCK_EX);
-	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+	while (flock(fd, wait_ms < 0 ? LOCK_EX : LOCK_EX | LOCK_NB) == -1) {
+		if (errno == EINTR)
+			continue;
 		if (errno != EWOULDBLOCK)
 			return -1;
 		if (now_ms() >= end)
 			return -2;
-		if (nanosleep(&pause, NULL) == -1)
-			return -1;
+		nanosleep(&pause, NULL);
 	}
 	return 0;
 }
