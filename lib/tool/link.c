@@ -287,6 +287,16 @@ answered(struct lane *lane)
 		lane->in_flight--;
 }
 
+/* What the kernel lacks for the worker's cage. */
+static void
+tell_cage(const struct wire_hello *w)
+{
+	if (!(w->cage & CAGE_SECCOMP))
+		log_v(1, "the worker is not shut in: no seccomp in this kernel or this build");
+	else if (!(w->cage & CAGE_LANDLOCK))
+		log_v(1, "the worker is shut in by seccomp alone: this kernel has no Landlock");
+}
+
 /* 1 for the caller, 0 swallowed. */
 static int
 packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
@@ -298,6 +308,8 @@ packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
 	ev->type = LINK_PACKET;
 	switch (h->type) {
 	case WIRE_HELLO:
+		tell_cage((const void *)h);
+		return 0;
 	case WIRE_FAIL:
 		return 0;
 	case WIRE_ONLINE:

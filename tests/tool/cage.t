@@ -82,4 +82,21 @@ kill -KILL "$client"
 finish "$client"
 ok 'ends when its parent is killed' wait_for "! alive $worker"
 
+# a kernel without Landlock: the work is done, and -v says so
+if strace -o /dev/null true 2>/dev/null; then
+	exchange_tell 'on examine: default'
+	cat >worker <<-X
+	#!/bin/sh
+	exec strace -o "$T/worker-trace" -e inject=landlock_create_ruleset:error=ENOSYS "$BUILD/libexec/msworker"
+	X
+	chmod +x worker
+	run env MSTOOLS_WORKER="$T/worker" msfetch -v $imap_args -u box@contoso.example --token-file token md
+	status_is 0 'without Landlock everything works'
+	stdout_lines 2
+	stderr_like '^msfetch: the worker is shut in by seccomp alone: this kernel has no Landlock$'
+	like "$(cat worker-trace)" 'ENOSYS.*INJECTED' 'that kernel was played'
+else
+	skip 'without Landlock everything works' 'strace does not work here'
+fi
+
 done_testing

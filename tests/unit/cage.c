@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,7 +25,8 @@ _Static_assert((int)CAGE_SECCOMP == (int)CAGED_SECCOMP && (int)CAGE_LANDLOCK == 
 #define KILLED (-SIGSYS)
 #define NONE 99 /* the child could not enter the cage */
 
-static int sock[2], file = -1;
+static int sock[2], file = -1, datagram = -1;
+static char created[4200];
 
 /* What f returns in a cage of its own (0 … 98), or minus the signal that ended it. */
 static int
@@ -48,6 +50,22 @@ caged(int (*f)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+/* The same outside. */
+static int
+uncaged(int (*f)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(f());
+	if (pid == -1 || waitpid(pid, &status, 0) != pid)
+		return -1000;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
 static int
 made(void)
 {
@@ -64,7 +82,7 @@ made(void)
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* --- what kills: each would return 1 --- */
+/* --- what kills: outside it works, and returns 0 --- */
 
 static int
 do_exec(void)
@@ -72,7 +90,7 @@ do_exec(void)
 	char *argv[] = { (char[]){ "true" }, NULL };
 
 	execv("/bin/true", argv);
-	return 1;
+	return 2;
 }
 
 static int
@@ -82,7 +100,7 @@ do_fork(void)
 
 	if (pid == 0)
 		_exit(0);
-	return 1;
+	return pid > 0 ? 0 : 2;
 }
 
 static int
@@ -94,27 +112,28 @@ do_vfork(void)
 static int
 do_open(void)
 {
-	return open("/etc/passwd", O_RDONLY) >= -1;
+	return open("/etc/passwd", O_RDONLY) >= 0 ? 0 : 2;
 }
 
 static int
 do_create(void)
 {
-	return open("/tmp/mstools-cage-test", O_WRONLY | O_CREAT, 0600) >= -1;
+	return open(created, O_WRONLY | O_CREAT, 0600) >= 0 ? 0 : 2;
 }
 
 static int
 do_socket(void)
 {
-	return socket(AF_INET, SOCK_STREAM, 0) >= -1;
+	return socket(AF_INET, SOCK_STREAM, 0) >= 0 ? 0 : 2;
 }
 
 static int
 do_connect(void)
 {
-	struct sockaddr a = { .sa_family = AF_UNSPEC };
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(9) };
 
-	return connect(sock[0], &a, sizeof a) >= -1;
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return connect(datagram, (void *)&a, sizeof a) == 0 ? 0 : 2;
 }
 
 static int
@@ -126,7 +145,8 @@ do_ptrace(void)
 static int
 do_mmap_exec(void)
 {
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != NULL;
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ? 0
+													 : 2;
 }
 
 static int
@@ -134,7 +154,7 @@ do_mprotect_exec(void)
 {
 	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	return mprotect(p, 4096, PROT_READ | PROT_EXEC) >= -1;
+	return mprotect(p, 4096, PROT_READ | PROT_EXEC) == 0 ? 0 : 2;
 }
 
 static int
@@ -287,6 +307,29 @@ static const struct {
 	{ do_segv, -SIGSEGV, "so is a fault" },
 };
 
+/* Without the cage each of these works, so it is the cage that refuses them. */
+static void
+control(void)
+{
+	static const struct {
+		int (*f)(void);
+		const char *what;
+	} works[] = {
+		{ do_exec, "exec" },
+		{ do_fork, "fork" },
+		{ do_open, "open" },
+		{ do_create, "creating a file" },
+		{ do_socket, "socket" },
+		{ do_connect, "connect" },
+		{ do_mmap_exec, "executable memory" },
+		{ do_mprotect_exec, "making memory executable" },
+	};
+
+	for (size_t i = 0; i < sizeof works / sizeof works[0]; i++)
+		is_int(uncaged(works[i].f), 0, "outside %s works", works[i].what);
+	ok(uncaged(do_ptrace) >= 0, "outside nothing kills for ptrace");
+}
+
 static void
 send_file(void)
 {
@@ -321,6 +364,8 @@ main(void)
 		skip_all("this kernel has no seccomp");
 	snprintf(path, sizeof path, "%s/file", t_tmpdir());
 	file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	datagram = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(created, sizeof created, "%s/created", t_tmpdir());
 	for (i = 0; i < sizeof table / sizeof table[0]; i++) {
 		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sock) == -1 || file == -1)
 			return 1;
@@ -330,7 +375,8 @@ main(void)
 		close(sock[0]);
 		close(sock[1]);
 	}
-	ok(access("/tmp/mstools-cage-test", F_OK) == -1, "nothing was created");
+	ok(access(created, F_OK) == -1, "nothing was created");
+	control();
 	close(file);
 	return done_testing();
 }
