@@ -251,13 +251,14 @@ lock_wait(int fd, int wait_ms)
 	int64_t end = now_ms() + wait_ms;
 
 	while (flock(fd, wait_ms < 0 ? LOCK_EX : LOCK_EX | LOCK_NB) == -1) {
-		if (errno == EINTR)
+		if (errno == EINTR && wait_ms >= 0) /* not that it ever waited */
 			continue;
 		if (errno != EWOULDBLOCK)
 			return -1;
 		if (now_ms() >= end)
 			return -2;
-		nanosleep(&pause, NULL);
+		if (nanosleep(&pause, NULL) == -1)
+			return -1;
 	}
 	return 0;
 }
