@@ -231,6 +231,15 @@ crew_drop_queue(struct worker *w)
 	w->last = &w->first;
 }
 
+/* It has gone, and its end of file follows; else it would wait for what was not sent, and we for its answer. */
+static void
+unreachable(struct worker *w)
+{
+	crew_drop_queue(w);
+	if (w->kill_at == 0)
+		w->kill_at = now_ms() + END_MS;
+}
+
 void
 crew_flush(struct worker *w)
 {
@@ -238,8 +247,9 @@ crew_flush(struct worker *w)
 
 	while (w->state == RUNNING && (p = w->first) != NULL) {
 		if (wire_send(w->sock, p->data, p->fds, p->nfd, MSG_DONTWAIT) == -1) {
-			if (errno != EAGAIN)
-				crew_drop_queue(w); /* it has gone: its end of file follows */
+			if (errno == EAGAIN)
+				return;
+			unreachable(w);
 			return;
 		}
 		if ((w->first = p->next) == NULL)
@@ -280,8 +290,12 @@ crew_send_fds(struct crew *c, int worker, const void *packet, const int *fds, si
 	if (w->state != RUNNING || w->quit || w->killed)
 		return;
 	if (w->first == NULL) {
-		if (wire_send(w->sock, packet, fds, nfd, MSG_DONTWAIT) == 0 || errno != EAGAIN)
+		if (wire_send(w->sock, packet, fds, nfd, MSG_DONTWAIT) == 0)
 			return;
+		if (errno != EAGAIN) {
+			unreachable(w);
+			return;
+		}
 	}
 	enqueue(w, packet, fds, nfd);
 }

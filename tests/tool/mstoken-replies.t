@@ -151,10 +151,10 @@ get
 after 1 76 'an answer without end'
 stderr_like 'larger than'
 endpoint 'on token: stall'
-get --timeout 1
+get --timeout 3
 after 1 75 'no answer in time'
 endpoint 'on token: slow 400'
-get --timeout 1
+get --timeout 3
 after 1 75 'nor one that drips'
 
 #

@@ -197,6 +197,25 @@ test_kill(void)
 	ok(1, "and one that is left at the end");
 }
 
+/* What cannot be sent is not waited for: the worker would never answer. */
+static void
+test_deaf(void)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, "deaf");
+	struct wire_quit q;
+	int a;
+
+	if (c == NULL)
+		return;
+	a = start(c, 0);
+	ok(next(c, CREW_PACKET), "one that takes nothing");
+	wire_head(&q.head, WIRE_QUIT, sizeof q, 0);
+	crew_send(c, a, &q);
+	ok(next(c, CREW_LOST) && ev->worker == a && ev->signal == SIGKILL, "is killed");
+	crew_close(c);
+}
+
 static void
 on_alarm(int sig)
 {
@@ -341,6 +360,7 @@ main(int argc, char **argv)
 	    "msworker was stopped: it sent a malformed packet", 0);
 	test_slots();
 	test_kill();
+	test_deaf();
 	test_waiting();
 	test_orphan();
 	test_no_worker();

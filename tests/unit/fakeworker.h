@@ -5,7 +5,7 @@
  *	connect		tells whether WIRE_CONNECT is as it should be
  *	slots		writes to each descriptor it is given
  *	flood, fail	sends much; sends WIRE_FAIL and ends
- *	exit, segv, junk, hang, trace
+ *	exit, segv, junk, hang, deaf, trace
  */
 #ifndef MSTOOLS_FAKEWORKER_H
 #define MSTOOLS_FAKEWORKER_H
@@ -199,6 +199,15 @@ be_scribe(const struct wire_connect *c, int *slots, size_t nfd)
 	}
 }
 
+static int be_stuck(const struct wire_connect *, int *, size_t);
+
+static int
+be_deaf(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	shutdown(3, SHUT_RD);
+	return be_stuck(c, fds, nfd);
+}
+
 static int
 be_stuck(const struct wire_connect *c, int *fds, size_t nfd)
 {
@@ -231,6 +240,7 @@ static const struct {
 	{ "junk", be_junk },
 	{ "slots", be_scribe },
 	{ "hang", be_stuck },
+	{ "deaf", be_deaf },
 	{ "trace", be_tracer },
 };
 
