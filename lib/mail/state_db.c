@@ -142,6 +142,9 @@ state_step(struct state *st, sqlite3_stmt *s, struct err *err)
 int
 state_exec(struct state *st, sqlite3_stmt *s, struct err *err)
 {
+	/* SQLite may have rolled it back by itself: then this would be stored alone, at once. */
+	if (st->open && st->spoilt)
+		return err_set(err, ERR_INTERNAL, STAGE_FILE, st->path, "the transaction has failed already");
 	return state_step(st, s, err);
 }
 

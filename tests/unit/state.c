@@ -142,6 +142,8 @@ test_messages(void)
 	m = msg(7);
 	is_int(state_msg_add(st, g.id, &m, &err), -1, "a known UID is a fault");
 	is_int(err.kind, ERR_INTERNAL, "of ours");
+	m = msg(77);
+	is_int(state_msg_add(st, g.id, &m, &err), -1, "nor is another one added then");
 	is_int(state_settle(st, g.id, 50, 50, &err), -1, "what follows in the transaction fails");
 	is_int(state_commit(st, &err), STATE_FAILED, "so does its commit");
 	state_gen_find(st, USER, HOST, "INBOX", &h, &err);
