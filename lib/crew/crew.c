@@ -231,13 +231,21 @@ crew_drop_queue(struct worker *w)
 	w->last = &w->first;
 }
 
-/* It has gone, and its end of file follows; else it would wait for what was not sent, and we for its answer. */
-static void
-unreachable(struct worker *w)
+/*
+ * 1 sent, 0 the socket is full, -1 it cannot be reached: it has gone, and its end
+ * of file follows; else it would wait for what was not sent, and we for its answer.
+ */
+static int
+push(struct worker *w, const void *packet, const int *fds, size_t nfd)
 {
+	if (wire_send(w->sock, packet, fds, nfd, MSG_DONTWAIT) == 0)
+		return 1;
+	if (errno == EAGAIN)
+		return 0;
 	crew_drop_queue(w);
 	if (w->kill_at == 0)
 		w->kill_at = now_ms() + END_MS;
+	return -1;
 }
 
 void
@@ -246,12 +254,8 @@ crew_flush(struct worker *w)
 	struct packet *p;
 
 	while (w->state == RUNNING && (p = w->first) != NULL) {
-		if (wire_send(w->sock, p->data, p->fds, p->nfd, MSG_DONTWAIT) == -1) {
-			if (errno == EAGAIN)
-				return;
-			unreachable(w);
+		if (push(w, p->data, p->fds, p->nfd) != 1)
 			return;
-		}
 		if ((w->first = p->next) == NULL)
 			w->last = &w->first;
 		packet_free(p);
@@ -289,15 +293,8 @@ crew_send_fds(struct crew *c, int worker, const void *packet, const int *fds, si
 
 	if (w->state != RUNNING || w->quit || w->killed)
 		return;
-	if (w->first == NULL) {
-		if (wire_send(w->sock, packet, fds, nfd, MSG_DONTWAIT) == 0)
-			return;
-		if (errno != EAGAIN) {
-			unreachable(w);
-			return;
-		}
-	}
-	enqueue(w, packet, fds, nfd);
+	if (w->first != NULL || push(w, packet, fds, nfd) == 0)
+		enqueue(w, packet, fds, nfd);
 }
 
 void
