@@ -67,20 +67,29 @@ file_get(int fd, void *buf, size_t n)
 	return k;
 }
 
+/* file_get of what is allowed: *max gets less; EFBIG. */
+static ssize_t
+get_some(int fd, void *buf, size_t n, size_t *max)
+{
+	ssize_t k = file_get(fd, buf, n);
+
+	if (k > 0 && (size_t)k > *max) {
+		errno = EFBIG;
+		return -1;
+	}
+	if (k > 0)
+		*max -= (size_t)k;
+	return k;
+}
+
 int
 read_all(int fd, size_t max, struct str *out)
 {
 	char buf[16384];
 	ssize_t k;
 
-	while ((k = file_get(fd, buf, sizeof buf)) > 0) {
-		if ((size_t)k > max) {
-			errno = EFBIG;
-			return -1;
-		}
-		max -= (size_t)k;
+	while ((k = get_some(fd, buf, sizeof buf, &max)) > 0)
 		str_add(out, buf, (size_t)k);
-	}
 	return (int)k;
 }
 
@@ -90,15 +99,8 @@ read_all_secret(int fd, size_t max, struct secret *out)
 	char buf[16384];
 	ssize_t k;
 
-	while ((k = file_get(fd, buf, sizeof buf)) > 0) {
-		if ((size_t)k > max) {
-			errno = EFBIG;
-			k = -1;
-			break;
-		}
-		max -= (size_t)k;
+	while ((k = get_some(fd, buf, sizeof buf, &max)) > 0)
 		secret_add(out, buf, (size_t)k);
-	}
 	explicit_bzero(buf, sizeof buf);
 	return (int)k;
 }

@@ -17,9 +17,7 @@
 
 /* Writes all n bytes; 0, or -1 with errno (a short write that makes no progress is ENOSPC). */
 int write_all(int fd, const void *, size_t n);
-/*
- * Opens for reading; a FIFO without waiting for its writer.  -1 with errno.
- */
+/* Opens for reading; a FIFO without waiting for its writer.  -1 with errno. */
 int file_open(const char *path);
 /*
  * read(2) that waits for a FIFO's or a terminal's next bytes, FILE_WAIT_MS at
