@@ -233,7 +233,6 @@ begin(struct run *r, struct err *err)
 	char *dir;
 
 	raise_descriptors();
-
 	r->out = ledger_new(STDOUT_FILENO, format_of(r->o), r->o->quiet);
 	ledger_set_stop(r->out, r->stop);
 	if (store_open(&r->store, r->o, mode_of(r->o), err) == -1 || check_tree(r, err) == -1)

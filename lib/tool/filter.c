@@ -67,6 +67,7 @@ filter_free(struct run *r)
 {
 	while (r->held != NULL)
 		free(unhold(r));
+	free(r->script);
 }
 
 static void
@@ -128,7 +129,9 @@ filter_accepts(struct run *r, struct task *t, const struct wire_message *m, int 
 	struct err e = ERR_INIT;
 	char why[160] = "";
 
-	switch (pipe_run(r->o->pipe_cmd, r->o->pipe_timeout, &pm, why, &e)) {
+	if (r->script == NULL)
+		r->script = pipe_script(r->o->pipe_cmd);
+	switch (pipe_run(r->script, r->o->pipe_timeout, &pm, why, &e)) {
 	case PIPE_ACCEPTED:
 		(void)filter_flush(r);
 		return true;

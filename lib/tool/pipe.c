@@ -78,12 +78,8 @@ in_path(const char *word, size_t len)
 	return found;
 }
 
-/*
- * The shell's text.  Where it is one program with its arguments (and not one of
- * the shell's own words), the shell becomes that: dash would fork once more.
- */
-static char *
-script(const char *cmd)
+char *
+pipe_script(const char *cmd)
 {
 	size_t len = strspn(cmd, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-");
 	bool alone = len > 0 && strchr(" \t", cmd[len]) != NULL && strpbrk(cmd, ";&|<>()`\n") == NULL;
@@ -95,9 +91,9 @@ script(const char *cmd)
 
 /* 0 and *pid, or an errno. */
 static int
-start(const char *cmd, int in, char **env, pid_t *pid)
+start(const char *script, int in, char **env, pid_t *pid)
 {
-	char sh[] = "sh", dash_c[] = "-c", *text = script(cmd);
+	char sh[] = "sh", dash_c[] = "-c", *text = xstrdup(script);
 	char *argv[] = { sh, dash_c, text, NULL };
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
@@ -180,7 +176,7 @@ result_of(int status, char why[160])
 }
 
 int
-pipe_run(const char *cmd, unsigned secs, const struct pipe_message *m, char why[160], struct err *err)
+pipe_run(const char *script, unsigned secs, const struct pipe_message *m, char why[160], struct err *err)
 {
 	char path[40], **env;
 	int in, rc, status = 0;
@@ -191,7 +187,7 @@ pipe_run(const char *cmd, unsigned secs, const struct pipe_message *m, char why[
 		return err_sys(err, err_kind_of_errno(errno), STAGE_FILE, errno, NULL,
 		    "cannot open the message for the command");
 	env = environment(m);
-	rc = start(cmd, in, env, &pid);
+	rc = start(script, in, env, &pid);
 	environment_free(env);
 	close(in);
 	if (rc != 0)

@@ -32,10 +32,17 @@ struct pipe_message {
 };
 
 /*
- * Gives the message to cmd and waits for at most secs seconds.  why says what
+ * What sh -c is given for cmd, the same for every message of a run; the caller
+ * frees it.  Where cmd is one program with its arguments (and not one of the
+ * shell's own words), the shell becomes that: dash would fork once more.
+ */
+char *pipe_script(const char *cmd);
+
+/*
+ * Gives the message to a script of pipe_script and waits for at most secs seconds.  why says what
  * happened when it was not accepted.  -1 with err set if it could not be run
  * at all (no process, no memory: ERR_OS).
  */
-int pipe_run(const char *cmd, unsigned secs, const struct pipe_message *, char why[160], struct err *);
+int pipe_run(const char *script, unsigned secs, const struct pipe_message *, char why[160], struct err *);
 
 #endif

@@ -142,6 +142,7 @@ struct run {
 	unsigned distrusted;   /* workers that said what cannot be */
 	struct trial *trials;
 	struct held *held; /* rejected by the command of --pipe in a row */
+	char *script;	   /* owned: of --pipe; NULL before its first message */
 	unsigned nheld, later;
 	char later_why[160];
 	uint64_t max_left, bytes_left; /* of --max, --max-bytes */
