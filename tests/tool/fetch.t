@@ -46,18 +46,8 @@ stdout_is '' 'brings nothing'
 listing >after
 same_file after before 'and touches nothing'
 
-# Round trips after the connection, by a relay that counts them: the fewest of five runs, as an answer that a busy
-# machine hands on in pieces counts twice.
-flights=99
-for _ in 1 2 3 4 5; do
-	relay_up "$STAND_IMAP_PORT"
-	run msfetch --host localhost --port "$relay_port" --ca-file "$STAND_CA" -u $box md <token
-	[ "$status" -eq 0 ] || break
-	wait_for 'grep -q "closed" "$relay_log"'
-	n=$(sed -n 's/.*flights=//p' "$relay_log")
-	[ "$n" -ge "$flights" ] || flights=$n
-	[ "$flights" -gt 6 ] || break
-done
+# Round trips after the connection, by a relay that counts them.
+count_flights 6 "$STAND_IMAP_PORT" msfetch --host localhost --ca-file "$STAND_CA" -u $box md <token
 status_is 0 'the third, through a relay'
 ok "nothing new costs at most 6 round trips ($flights)" test "$flights" -le 6
 

@@ -15,17 +15,13 @@ connects=$(grep -c ' connect' "$exchange_log")
 refused() {
 	for p in msfetch msls msmark; do
 		case $p in
-		msfetch) set -- "$1" msfetch $imap_args -u $box md ;;
-		msls) set -- "$1" msls $imap_args -u $box INBOX ;;
-		msmark) set -- "$1" msmark $imap_args --seen ;;
+		msfetch) run $p $imap_args -u $box md <input ;;
+		msls) run $p $imap_args -u $box INBOX <input ;;
+		msmark) run $p $imap_args --seen <input ;;
 		esac
-		what=$1
-		shift
-		run "$@" <input
-		status_is 78 "$p: $what for a token: 78"
-		stderr_like "^$p: no token on the first line of stdin \(did mstoken fail\?\)" "$p: $what: says so"
-		is "$(grep -c "^$p: " "$err_file")" 1 "$p: $what: in one line"
-		set -- "$what"
+		status_is 78 "$p: $1 for a token: 78"
+		stderr_like "^$p: no token on the first line of stdin \(did mstoken fail\?\)" "$p: $1: says so"
+		is "$(grep -c "^$p: " "$err_file")" 1 "$p: $1: in one line"
 	done
 }
 
@@ -62,23 +58,27 @@ stderr_unlike 'a-secret' 'what is no token is not shown'
 # The configuration.
 mkdir -p "$HOME/.config/mstools"
 conf=$HOME/.config/mstools/config
-printf 'account work {\n\tuser = %s\n\tfoldr = INBOX\n}\n' $box >"$conf"
-run msfetch -a work md <token
-status_is 78 'an unknown key: 78'
-stderr_like "config:3: .*unknown key 'foldr': did you mean 'folder'\?" 'names file and line'
-printf 'account work {\n\tuser = %s\n\tport = 99999\n}\n' $box >"$conf"
-run msfetch -a work md <token
-status_is 78 'a port out of range: 78'
-stderr_like 'config:3: .*port' 'names file and line'
-printf 'account work {\n\tuser = %s\n' $box >"$conf"
-run msfetch -a work md <token
-status_is 78 'an account that does not end: 78'
-stderr_like 'config:' 'names file and line'
+misconfigured() { # lines of the account, message, description
+	printf 'account work {\n\tuser = %s\n%b' $box "$1" >"$conf"
+	run msfetch -a work md <token
+	status_is 78 "$3: 78"
+	stderr_like "$2" 'names file and line'
+}
+misconfigured '\tfoldr = INBOX\n}\n' "config:3: .*unknown key 'foldr': did you mean 'folder'\?" 'an unknown key'
+misconfigured '\tport = 99999\n}\n' 'config:3: .*port' 'a port out of range'
+misconfigured '' 'config:' 'an account that does not end'
 printf 'account work {\n\tuser = %s\n}\n' $box >"$conf"
 run msfetch -a wrk md <token
 status_is 78 'an unknown account: 78'
 stderr_like "'?wrk'?" 'names it'
 rm "$conf"
+
+not_told() { # it is a matter of usage, or of the configuration
+	case $status in
+	64 | 78) pass "$1" ;;
+	*) fail "$1" || show_run ;;
+	esac
+}
 
 # The destination.
 echo x >file
@@ -93,12 +93,12 @@ stderr_like '^msfetch: .*Nonsense' 'names it'
 run msls $imap_args -u $box Nonsense <token
 status_is 66 'msls: an unknown folder: 66'
 run msfetch $imap_args -u '' md <token
-is "$(case $status in 64 | 78) echo yes ;; *) echo "$status" ;; esac)" yes 'an empty mailbox name'
+not_told 'an empty mailbox name'
 run msfetch $imap_args md <token
-is "$(case $status in 64 | 78) echo yes ;; *) echo "$status" ;; esac)" yes 'no mailbox name'
+not_told 'no mailbox name'
 stderr_like '^msfetch: ' 'says so'
 run msfetch $imap_args -u $box <token
-is "$(case $status in 64 | 78) echo yes ;; *) echo "$status" ;; esac)" yes 'no Maildir'
+not_told 'no Maildir'
 stderr_like '^msfetch: .*[Mm]aildir' 'says so'
 
 # Receipts: the good ones are done, the bad ones named by their line.
