@@ -49,6 +49,19 @@ opt_program_name(enum opt_program p)
 	return "mstools";
 }
 
+/* Everybody on this machine can read arguments, and a shell keeps them.  Nothing of it is shown. */
+static int
+no_secret(struct parse *ps, int argc, char **argv)
+{
+	const char *what;
+
+	for (int i = 1; i < argc; i++)
+		if ((what = opt_secret(argv[i])) != NULL)
+			return err_set(ps->err, ERR_USAGE, STAGE_CONFIG, NULL,
+			    "%s stands in argument %d: it is neither used nor shown", what, i);
+	return 0;
+}
+
 /* The row of a letter or of getopt's value for a long option. */
 static const struct optdef *
 find(enum opt_program program, int c)
@@ -286,8 +299,9 @@ opt_parse_files(struct options *o, enum opt_program program, int argc, char **ar
 	o->connections = 1;
 	o->pipe_timeout = 300;
 	ps.layer = xcalloc(opt_table_n, 1);
-	if (command_line(&ps, argc, argv) == 0 && lay_command_line(&ps, true) == 0 &&
-	    configuration(&ps, etc_file, user_file) == 0 && lay_command_line(&ps, false) == 0)
+	if (no_secret(&ps, argc, argv) == 0 && command_line(&ps, argc, argv) == 0 &&
+	    lay_command_line(&ps, true) == 0 && configuration(&ps, etc_file, user_file) == 0 &&
+	    lay_command_line(&ps, false) == 0)
 		r = opt_check(o, ps.layer, err);
 	free(ps.layer);
 	free(ps.v);

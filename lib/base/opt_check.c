@@ -101,8 +101,9 @@ missing(const struct options *o, const char *what, const char *option, const cha
 static int
 check_token(struct options *o, struct err *err)
 {
+	/* Not shown: a secret where it should not be, most likely. */
 	if (o->nargs > 0)
-		return err_set(err, ERR_USAGE, STAGE_CONFIG, NULL, "'%.100s' is no option", o->args[0]);
+		return usage(err, "it takes options only, and a value that belongs to none was given");
 	if (o->tenant == NULL)
 		return missing(o, "tenant", "--tenant ID", "tenant", err);
 	if (o->client_id == NULL)

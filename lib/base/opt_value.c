@@ -249,8 +249,12 @@ int
 opt_assign(struct options *o, const struct optdef *d, const char *value, const struct opt_source *src,
     struct err *err)
 {
+	const char *what = value != NULL ? opt_secret(value) : NULL;
 	void *field = (char *)o + d->off;
 
+	if (what != NULL)
+		return err_set(err, src->kind, STAGE_CONFIG, src->subject,
+		    "%s: %s stands here: it is neither used nor shown", d->name, what);
 	if (value != NULL && *value == '\0' && d->type != OT_PROXY)
 		return bad(d, value, src, err, "is empty");
 	switch (d->type) {

@@ -12,6 +12,31 @@
 
 static const struct diag_row rows[] = {
 {
+	.stages = CONFIG, .pattern = "access token stands",
+	.sample = "an access token stands in argument 1: it is neither used nor shown",
+	.cause = {
+		{ .cause = "the token was pasted, or put there by $(mstoken ...): everybody on this machine can read "
+		    "arguments, and the shell's history keeps them",
+		  .tell = "it begins with eyJ and has dots, or it has 400 characters and no blank",
+		  .cure = "pipe it:\n\t{mstoken} | PROGRAM ...\nand count this one as exposed: take it out of the history; "
+		    "it opens the mailboxes of the app until it expires (60 to 90 minutes)" },
+		{ .cause = "it is a long name and no token",
+		  .cure = "write ./ in front of it" },
+	},
+},
+{
+	.stages = CONFIG, .pattern = "client secret stands",
+	.sample = "a client secret stands in argument 2: it is neither used nor shown",
+	.cause = {
+		{ .cause = "the secret itself was given where the name of a file that holds it should be; everybody on this "
+		    "machine can read arguments, and the shell's history keeps them",
+		  .cure = "write it into a file, and name that by client-secret-file:\n"
+		    "\t(umask 077; cat > ~/.config/mstools/work.secret)\n"
+		    "if it stood in an argument, count it as exposed: make a new one, and delete this one (App registrations > the "
+		    "app > Certificates & secrets)" },
+	},
+},
+{
 	.stages = CONFIG, .pattern = "unknown key|on the command line, not into",
 	.sample = "unknown key 'tennant': did you mean 'tenant'?",
 	.cause = {

@@ -55,6 +55,53 @@ printf 'half a-secret\n' >input
 run msfetch $imap_args -u $box -vvv md <input
 stderr_unlike 'a-secret' 'what is no token is not shown'
 
+# A token as an argument: wherever it stands, it is neither used nor shown, and no name of anything.
+jwt=eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2lnbmF0dXJl
+secret=Ab_8Q~abcdefghijklmnopqrstuvwxyz.ABCDEFG
+long=$(head -c 900 /dev/zero | tr '\0' Q)
+argument() { # NAME PROGRAM ARGUMENT...
+	what=$1
+	shift
+	run "$@" <"$T/token"
+	status_is 64 "$what: 64"
+	stderr_like "^$1: an? (access token|client secret) stands in argument" "$what: says so"
+	stderr_like '^hint: .*' "$what: advises"
+	stderr_unlike 'eyJ[0a]|QQQQ|8Q~' "$what: does not show it"
+	stdout_unlike 'eyJ[0a]|QQQQ|8Q~' "$what: nor on stdout"
+}
+mkdir empty
+connects=$(grep -c ' connect' "$exchange_log")
+cd empty || exit 1
+argument 'a token for the Maildir' msfetch $imap_args -u $box $jwt
+argument 'an encrypted token for the Maildir' msfetch $imap_args -u $box eyJh.b.c.d.e
+argument 'an opaque token for the Maildir' msfetch $imap_args -u $box "$long"
+argument 'a token after the Maildir' msfetch $imap_args -u $box md $jwt
+argument 'a token for --maildir' msfetch $imap_args -u $box --maildir $jwt
+argument 'a token for --maildir=' msfetch $imap_args -u $box --maildir=$jwt
+argument 'a token for --state=' msfetch $imap_args -u $box --state="$long" md
+argument 'a token for -F' msfetch $imap_args -u $box -F$jwt md
+argument 'a token for --token-file' msfetch $imap_args -u $box --token-file $jwt md
+argument 'a token in --token-cmd' msfetch $imap_args -u $box --token-cmd "echo $jwt" md
+argument 'a token after an option that there is not' msfetch $imap_args -u $box --token $jwt md
+argument 'a header' msfetch $imap_args -u $box md "Bearer $jwt"
+argument 'a token for a folder' msls $imap_args -u $box $jwt
+argument 'a token for a file of receipts' msmark $imap_args --seen $jwt
+argument 'an opaque token for a file of receipts' msmark $imap_args --seen "$long"
+argument 'a token for mstoken' mstoken $jwt
+argument 'a secret for its file' mstoken --tenant x --client-id y --client-secret-file "$secret"
+argument 'a secret for --client-secret' mstoken --tenant x --client-id y --client-secret "$secret"
+argument 'a secret in a command' mstoken --tenant x --client-id y --client-secret-cmd "echo '$secret'"
+run mstoken --tenant x --client-id y half~a-secret
+status_is 64 'mstoken takes no operand: 64'
+stderr_unlike 'a-secret' 'and does not show it: it may be a secret'
+cd .. || exit 1
+is "$(find empty -mindepth 1)" '' 'no file or directory was made for any of them'
+is "$(grep -c ' connect' "$exchange_log")" "$connects" 'and nobody connected'
+run msfetch $imap_args -u $box ./$jwt <token
+status_is 0 './ makes it a name'
+run msfetch $imap_args -u $box heyJoe.a.b <token
+status_is 0 'a name that only looks a little like one'
+
 # The configuration.
 mkdir -p "$HOME/.config/mstools"
 conf=$HOME/.config/mstools/config
@@ -66,6 +113,10 @@ misconfigured() { # lines of the account, message, description
 }
 misconfigured '\tfoldr = INBOX\n}\n' "config:3: .*unknown key 'foldr': did you mean 'folder'\?" 'an unknown key'
 misconfigured '\tport = 99999\n}\n' 'config:3: .*port' 'a port out of range'
+for bad in "client-secret-file = \"$secret\"" "token-file = $jwt"; do
+	misconfigured "\\t$bad\\n}\\n" 'config:3: .* stands here: it is neither used nor shown' 'a secret for the name of a file'
+	stderr_unlike 'eyJ[0a]|8Q~' 'does not show it'
+done
 misconfigured '' 'config:' 'an account that does not end'
 printf 'account work {\n\tuser = %s\n}\n' $box >"$conf"
 run msfetch -a wrk md <token

@@ -48,6 +48,10 @@ run mstoken --config nowhere -a work
 hint 78 'no such file' 'namei -l nowhere'
 run mstoken --tenant contoso.example --client-id $id --authority http://login.example
 hint 64 'an authority without TLS' 'authority is the login host alone'
+run msls --host localhost eyJhbGciOiJSUzI1NiJ9.e30.c2ln
+hint 64 'a token as argument' 'count this one as exposed'
+run mstoken --client-secret Ab_8Q~abcdefghijklmnopqrstuvwxyz.ABCDEFG
+hint 64 'a client secret as argument' 'client-secret-file'
 run msls --host localhost INBOX
 hint 64 'no mailbox' 'must be told which'
 run msfetch -u box@contoso.example

@@ -200,7 +200,7 @@ test_refused(void)
 	    "ALL");
 	BAD(64, "either FOLDER, for its messages, or -F PATTERN, for folders", OPT_MSLS, "-u", "u", "-F", "x",
 	    "y");
-	BAD(64, "'x' is no option", OPT_MSTOKEN, "x");
+	BAD(64, "it takes options only, and a value that belongs to none was given", OPT_MSTOKEN, "x");
 	BAD(64, "no application: give --client-id ID, or -a ACCOUNT and 'client-id' in the configuration",
 	    OPT_MSTOKEN, "--tenant", "t");
 	BAD(64, "--key needs --cert", OPT_MSTOKEN, "--tenant", "t", "--client-id", "c", "--key", "k");
