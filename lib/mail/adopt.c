@@ -10,7 +10,7 @@
 struct old {
 	int64_t date;
 	uint64_t msgid, bytes;
-	uint32_t uid;
+	struct adopt_of of;
 	bool claimed, digest;
 	unsigned char sha256[32];
 };
@@ -18,12 +18,13 @@ struct old {
 struct row {
 	int64_t date;
 	uint64_t msgid;
-	uint32_t uid, olduid;
+	uint32_t uid;
 	bool paired;
+	struct adopt_of of; /* if it is paired */
 };
 
 struct adopt {
-	struct old *old; /* by date, msgid, uid once ready */
+	struct old *old; /* by date, msgid, generation, uid once ready */
 	size_t nold, capold;
 	struct row *row; /* by uid once ready */
 	size_t nrow, caprow;
@@ -50,7 +51,7 @@ adopt_free(struct adopt *a)
 }
 
 void
-adopt_old(struct adopt *a, const struct state_msg *m)
+adopt_old(struct adopt *a, int64_t gen, const struct state_msg *m)
 {
 	static const unsigned char none[32];
 	struct old *o;
@@ -60,7 +61,7 @@ adopt_old(struct adopt *a, const struct state_msg *m)
 		a->old = xreallocarray(a->old, a->capold, sizeof *a->old);
 	}
 	o = &a->old[a->nold++];
-	*o = (struct old){ .date = m->date, .msgid = m->msgid, .bytes = m->bytes, .uid = m->uid };
+	*o = (struct old){ .date = m->date, .msgid = m->msgid, .bytes = m->bytes, .of = { gen, m->uid } };
 	memcpy(o->sha256, m->sha256, sizeof o->sha256);
 	o->digest = memcmp(o->sha256, none, sizeof none) != 0;
 }
@@ -89,7 +90,11 @@ old_cmp(const void *a, const void *b)
 	const struct old *x = a, *y = b;
 	int c = key_cmp(x->date, x->msgid, y->date, y->msgid);
 
-	return c != 0 ? c : x->uid < y->uid ? -1 : x->uid > y->uid;
+	if (c != 0)
+		return c;
+	if (x->of.gen != y->of.gen)
+		return x->of.gen < y->of.gen ? -1 : 1;
+	return x->of.uid < y->of.uid ? -1 : x->of.uid > y->of.uid;
 }
 
 static int
@@ -154,7 +159,7 @@ static void
 pair(struct adopt *a, struct row *r, struct old *o)
 {
 	r->paired = true;
-	r->olduid = o->uid;
+	r->of = o->of;
 	o->claimed = true;
 	a->unclaimed--;
 	a->unpaired--;
@@ -234,14 +239,14 @@ adopt_ready(struct adopt *a)
 }
 
 int
-adopt_each(const struct adopt *a, int (*cb)(uint32_t, uint32_t, int64_t, void *), void *arg)
+adopt_each(const struct adopt *a, int (*cb)(const struct adopt_of *, uint32_t, int64_t, void *), void *arg)
 {
 	size_t i;
 	int rc = 0;
 
 	for (i = 0; i < a->nrow && rc == 0; i++)
 		if (a->row[i].paired)
-			rc = cb(a->row[i].olduid, a->row[i].uid, a->row[i].date, arg);
+			rc = cb(&a->row[i].of, a->row[i].uid, a->row[i].date, arg);
 	return rc;
 }
 
@@ -332,7 +337,7 @@ by_key(struct adopt *a, const struct row *r)
 
 int
 adopt_by_digest(struct adopt *a, uint32_t uid, const unsigned char sha256[32], uint64_t bytes,
-    uint32_t *olduid)
+    struct adopt_of *old)
 {
 	struct row *r = row_find(a, uid);
 	struct old *o = by_content(a, r != NULL ? r->date : DATE_NONE, sha256, bytes);
@@ -343,17 +348,17 @@ adopt_by_digest(struct adopt *a, uint32_t uid, const unsigned char sha256[32], u
 		return 0;
 	o->claimed = true;
 	a->unclaimed--;
-	*olduid = o->uid;
+	*old = o->of;
 	return 1;
 }
 
 void
-adopt_undo(struct adopt *a, uint32_t olduid)
+adopt_undo(struct adopt *a, const struct adopt_of *old)
 {
 	size_t i;
 
 	for (i = 0; i < a->nold; i++) {
-		if (a->old[i].uid != olduid || !a->old[i].claimed)
+		if (a->old[i].of.gen != old->gen || a->old[i].of.uid != old->uid || !a->old[i].claimed)
 			continue;
 		a->old[i].claimed = false;
 		a->unclaimed++;

@@ -3,7 +3,7 @@
  * delivered before their UIDVALIDITY changed (design §5).  Pure logic.
  *
  *   a = adopt_begin()
- *   adopt_old(a, m)          each state_unclaimed_each of the generation before
+ *   adopt_old(a, gen, m)     each state_unclaimed_each of the generations before
  *   adopt_row(a, uid, …)     each message of the new one, listed with
  *                            ASK_DATE | ASK_MSGID, that the state does not know
  *   adopt_ready(a)
@@ -29,30 +29,37 @@
 
 struct adopt;
 
+/* Which old row: generations have their own UIDs. */
+struct adopt_of {
+	int64_t gen;
+	uint32_t uid;
+};
+
 struct adopt *adopt_begin(void);
 void adopt_free(struct adopt *); /* NULL is allowed */
 
 /* A row that nobody has claimed yet; copied. */
-void adopt_old(struct adopt *, const struct state_msg *);
+void adopt_old(struct adopt *, int64_t gen, const struct state_msg *);
 /* A listed message; date may be DATE_NONE, msgid 0 (no Message-ID). */
 void adopt_row(struct adopt *, uint32_t uid, int64_t date, uint64_t msgid);
 /* Pairs.  Nothing above this line may be called afterwards. */
 void adopt_ready(struct adopt *);
 
 /* The pairs that adopt_ready made, by new UID; the callback returns 0, or -1 to stop (which is returned). */
-int adopt_each(const struct adopt *, int (*cb)(uint32_t olduid, uint32_t uid, int64_t date, void *), void *);
+int adopt_each(const struct adopt *,
+    int (*cb)(const struct adopt_of *old, uint32_t uid, int64_t date, void *), void *);
 /* Listed messages that found no partner and are to be fetched. */
 size_t adopt_unpaired(const struct adopt *);
 /* Old rows that nobody has claimed yet: with 0, what is new is new. */
 size_t adopt_unclaimed(const struct adopt *);
 /*
- * The body of uid has this digest and size.  1: it is an old one, *olduid, which
+ * The body of uid has this digest and size.  1: it is an old one, *old, which
  * is used up now; 0: it is new.  uid need not have been listed (date DATE_NONE
  * and msgid 0 then).
  */
 int adopt_by_digest(struct adopt *, uint32_t uid, const unsigned char sha256[32], uint64_t bytes,
-    uint32_t *olduid);
+    struct adopt_of *old);
 /* The transaction that held the result of adopt_by_digest was rolled back: the old row is free again. */
-void adopt_undo(struct adopt *, uint32_t olduid);
+void adopt_undo(struct adopt *, const struct adopt_of *old);
 
 #endif

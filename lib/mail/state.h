@@ -53,7 +53,8 @@ struct state_gen {
 	uint32_t settled;   /* every UID below is delivered, quarantined, baselined, skipped or gone; ≥ 1 */
 	uint32_t uidnext;   /* highest UIDNEXT seen */
 	bool vanished;	    /* the folder was missing at the last look */
-	int64_t adopt_from; /* generation whose rows may still be adopted (state_gen_adopt); 0 none */
+	int64_t adopt_from; /* generation whose rows may still be adopted, and those of its own
+			       adopt_from with them (state_gen_adopt); 0 none */
 };
 
 /*
@@ -67,6 +68,8 @@ int state_gen_find(struct state *, const char *user, const char *host, const cha
 /* The generation with that UIDVALIDITY, newest or not.  1, 0, -1. */
 int state_gen_exact(struct state *, const char *user, const char *host, const char *folder,
     uint32_t uidvalidity, struct state_gen *, struct err *);
+/* The generation with that key.  1, 0, -1. */
+int state_gen_get(struct state *, int64_t gen, struct state_gen *, struct err *);
 /* Starts one (settled = 1).  Part of the open transaction, or one of its own. */
 int state_gen_new(struct state *, const char *user, const char *host, const char *folder,
     uint32_t uidvalidity, struct state_gen *, struct err *);

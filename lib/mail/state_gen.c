@@ -148,6 +148,23 @@ state_gen_exact(struct state *st, const char *user, const char *host, const char
 	return gen_find(st, SQL_GEN_EXACT, user, host, folder, uidvalidity, g, err);
 }
 
+int
+state_gen_get(struct state *st, int64_t gen, struct state_gen *g, struct err *err)
+{
+	sqlite3_stmt *s = state_stmt(st, SQL_GEN_GET, err);
+	int rc;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, gen);
+	rc = state_step(st, s, err);
+	if (rc == 1) {
+		gen_read(s, 0, g);
+		sqlite3_reset(s);
+	}
+	return rc;
+}
+
 static int
 gen_add(struct state *st, int64_t folder, uint32_t uidvalidity, struct state_gen *g, struct err *err)
 {

@@ -78,6 +78,7 @@ static const char *const sql[] = { [SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_GEN_NEWEST] = "SELECT " GEN_COLUMNS " " GEN_OF " ORDER BY g.seq DESC LIMIT 1",
 	[SQL_GEN_EXACT] =
 	    "SELECT " GEN_COLUMNS " " GEN_OF " AND g.uidvalidity = ?4 ORDER BY g.seq DESC LIMIT 1",
+	[SQL_GEN_GET] = "SELECT " GEN_COLUMNS " FROM generation g WHERE g.id = ?1",
 	[SQL_GEN_ADD] =
 	    "INSERT INTO generation (folder, seq, uidvalidity, settled, uidnext, vanished, adopt) "
 	    "SELECT ?1, coalesce(max(seq), 0) + 1, ?2, 1, 1, 0, 0 FROM generation WHERE folder = ?1",

@@ -119,7 +119,7 @@ find_generation(struct run *r, struct box *b, struct err *err)
 	if (n == -1)
 		return -1;
 	if (n == 1 && !renumber_due(b))
-		return 0;
+		return b->returned && !r->o->baseline && renumber_returned(r, b, err) == -1 ? -1 : 0;
 	if (n == 1 && !r->o->baseline)
 		return renumber_begin(r, b, err);
 	if (n == 0 && !r->o->baseline && (n = renumber_renamed(r, b, err)) != 0)

@@ -7,10 +7,14 @@
  *   UIDVALIDITY again): one known UID is asked for along with what is new.
  * - A new folder with the UIDVALIDITY of one that has vanished: renamed.
  *
- * In each case a new generation begins, and takes over from an older one: its
- * messages are listed with INTERNALDATE and Message-ID, those that make a pair
- * with an old row are known from then on, the others are fetched; one whose
- * content is that of an old row is that message, and is not delivered.
+ * - A known folder is there again, and another one with its UIDVALIDITY has
+ *   vanished: renamed there and back.
+ *
+ * In each case but the last a new generation begins.  It takes over from an older
+ * one, and from those that this one itself had not done with: its messages are
+ * listed with INTERNALDATE and Message-ID, those that make a pair with an old row
+ * are known from then on, the others are fetched; one whose content is that of an
+ * old row is that message, and is not delivered.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +24,8 @@
 #include "imap/folder.h"
 #include "mail/adopt.h"
 #include "tool/run.h"
+
+#define CHAIN_MAX 64 /* generations of which none was done with before the next began */
 
 bool
 renumber_due(const struct box *b)
@@ -70,15 +76,15 @@ wanted(const struct run *r, const char *name, char delimiter)
 	return r->o->folder.n == 0 && strcmp(name, "INBOX") == 0;
 }
 
-static bool
+static struct box *
 listed(const struct run *r, const char *name)
 {
 	size_t i;
 
 	for (i = 0; i < r->nbox; i++)
 		if (strcmp(r->box[i]->name, name) == 0)
-			return true;
-	return false;
+			return r->box[i];
+	return NULL;
 }
 
 struct missing {
@@ -91,12 +97,14 @@ note_missing(const char *name, const struct state_gen *g, void *arg)
 {
 	const struct missing *m = arg;
 	struct run *r = m->r;
-	bool here = listed(r, name);
+	struct box *here = listed(r, name);
 	char delimiter = r->nbox > 0 ? r->box[0]->delimiter : '/';
 
-	if (here == !g->vanished || (!here && !wanted(r, name, delimiter)))
+	if ((here != NULL) == !g->vanished || (here == NULL && !wanted(r, name, delimiter)))
 		return 0;
-	return state_gen_vanished(r->store.state, g->id, !here, m->err);
+	if (here != NULL)
+		here->returned = true;
+	return state_gen_vanished(r->store.state, g->id, here == NULL, m->err);
 }
 
 int
@@ -113,40 +121,120 @@ struct renamed {
 	char name[WIRE_NAME];
 };
 
+static bool
+further(const struct state_gen *a, const struct state_gen *b)
+{
+	return a->uidnext != b->uidnext ? a->uidnext > b->uidnext : a->settled > b->settled;
+}
+
 static int
 find_renamed(const char *name, const struct state_gen *g, void *arg)
 {
 	struct renamed *f = arg;
 
-	if (!g->vanished || g->uidvalidity != f->b->uidvalidity || g->uidnext > f->b->uidnext ||
-	    g->uidnext <= f->best.uidnext)
+	if (!g->vanished || g->id == f->b->gen.id || g->uidvalidity != f->b->uidvalidity ||
+	    g->uidnext > f->b->uidnext || !further(g, &f->best))
 		return 0;
 	f->best = *g;
 	snprintf(f->name, sizeof f->name, "%s", name);
 	return 0;
 }
 
+static int
+renamed_from(struct run *r, struct renamed *f, struct err *err)
+{
+	struct store *s = &r->store;
+
+	if (s->state != NULL && state_gen_each(s->state, s->user, s->host, find_renamed, f, err) == -1)
+		return -1;
+	return f->best.id != 0;
+}
+
 int
 renumber_renamed(struct run *r, struct box *b, struct err *err)
 {
 	struct renamed f = { .b = b };
+	int n = renamed_from(r, &f, err);
 
-	if (r->store.state == NULL)
-		return 0;
-	if (state_gen_each(r->store.state, r->store.user, r->store.host, find_renamed, &f, err) == -1)
-		return -1;
-	if (f.best.id == 0)
-		return 0;
+	if (n != 1)
+		return n;
 	log_v(1, "%s: perhaps %s, renamed; comparing its messages with what was delivered", b->name, f.name);
 	return succeed(r, b, f.best.id, err) == -1 ? -1 : 1;
 }
 
+int
+renumber_returned(struct run *r, struct box *b, struct err *err)
+{
+	struct renamed f = { .b = b };
+	int n = renamed_from(r, &f, err);
+
+	if (n != 1)
+		return n;
+	log_v(1,
+	    "%s: is there again, perhaps it was %s meanwhile; comparing what is new with what was delivered",
+	    b->name, f.name);
+	if (b->gen.adopt_from != 0 && f.best.adopt_from == 0 && b->gen.adopt_from != f.best.id &&
+	    !r->o->dry_run && state_gen_adopt(r->store.state, f.best.id, b->gen.adopt_from, err) == -1)
+		return -1; /* what it was still taking over from comes after */
+	b->gen.adopt_from = f.best.id;
+	return r->o->dry_run ? 0 : state_gen_adopt(r->store.state, b->gen.id, f.best.id, err);
+}
+
 /* --- taking over --- */
+
+struct load_old {
+	struct run *r;
+	struct box *b;
+	struct state_gen from;
+	struct err *err;
+};
+
+/* Is it the very message that this generation has under that UID?  (The folder was renamed and is back.) */
+static int
+same_here(const struct load_old *l, const struct state_msg *m)
+{
+	struct state_msg here;
+	int n;
+
+	if (l->from.uidvalidity != l->b->gen.uidvalidity || l->b->gen.id == 0)
+		return 0;
+	n = state_msg_find(l->r->store.state, l->b->gen.id, m->uid, &here, l->err);
+	return n != 1 ? n
+		      : here.date == m->date && here.bytes == m->bytes &&
+		memcmp(here.sha256, m->sha256, sizeof here.sha256) == 0;
+}
 
 static int
 load_old(const struct state_msg *m, void *arg)
 {
-	adopt_old(arg, m);
+	const struct load_old *l = arg;
+	int n = same_here(l, m);
+
+	if (n == 0)
+		adopt_old(l->b->adopt, l->from.id, m);
+	return n == -1 ? -1 : 0;
+}
+
+/* All that may be taken over: of the generation before, and of those that it was itself still taking over from. */
+static int
+load_chain(struct run *r, struct box *b, struct err *err)
+{
+	struct load_old l = { .r = r, .b = b, .err = err };
+	int64_t seen[CHAIN_MAX], id = b->gen.adopt_from;
+	size_t n = 0, i;
+	int rc;
+
+	while (id != 0 && id != b->gen.id && n < CHAIN_MAX) {
+		for (i = 0; i < n; i++)
+			if (seen[i] == id)
+				return 0;
+		seen[n++] = id;
+		if ((rc = state_gen_get(r->store.state, id, &l.from, err)) != 1)
+			return rc;
+		if (state_unclaimed_each(r->store.state, id, load_old, &l, err) == -1)
+			return -1;
+		id = l.from.adopt_from;
+	}
 	return 0;
 }
 
@@ -160,7 +248,7 @@ renumber_load(struct run *r, struct box *b, struct err *err)
 	if (!r->o->dry_run && commit_group(r->commit, err) == -1)
 		return -1; /* what the window before took over must not be offered again */
 	b->adopt = adopt_begin();
-	return state_unclaimed_each(r->store.state, b->gen.adopt_from, load_old, b->adopt, err);
+	return load_chain(r, b, err);
 }
 
 void
@@ -187,7 +275,7 @@ struct pairing {
 };
 
 static int
-take_over(uint32_t olduid, uint32_t uid, int64_t date, void *arg)
+take_over(const struct adopt_of *old, uint32_t uid, int64_t date, void *arg)
 {
 	struct pairing *p = arg;
 
@@ -195,7 +283,7 @@ take_over(uint32_t olduid, uint32_t uid, int64_t date, void *arg)
 	plan_known(p->b->plan, uid);
 	if (p->r->o->dry_run)
 		return 0;
-	return state_adopt(p->r->store.state, p->b->gen.adopt_from, olduid, p->b->gen.id, uid, date, p->err);
+	return state_adopt(p->r->store.state, old->gen, old->uid, p->b->gen.id, uid, date, p->err);
 }
 
 int
@@ -221,12 +309,12 @@ renumber_pair(struct run *r, struct box *b, struct err *err)
 bool
 renumber_body(struct run *r, struct box *b, const struct wire_message *m)
 {
-	uint32_t olduid;
+	struct adopt_of old;
 
-	if (b->adopt == NULL || !adopt_by_digest(b->adopt, m->row.uid, m->sha256, m->bytes, &olduid))
+	if (b->adopt == NULL || !adopt_by_digest(b->adopt, m->row.uid, m->sha256, m->bytes, &old))
 		return false;
-	log_v(2, "%s: message %u was delivered as %u", b->name, m->row.uid, olduid);
-	commit_adopt(r->commit, &b->where, m->row.uid, m->row.date, b->gen.adopt_from, olduid);
+	log_v(2, "%s: message %u was delivered as %u", b->name, m->row.uid, old.uid);
+	commit_adopt(r->commit, &b->where, m->row.uid, m->row.date, old.gen, old.uid);
 	box_done_uid(r, b, m->row.uid);
 	return true;
 }

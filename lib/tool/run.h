@@ -66,6 +66,7 @@ struct box {
 	struct wire_row *row; /* owned: listed for --baseline */
 	size_t nrow, caprow;
 	struct adopt *adopt; /* what may be taken over (renumber.c); NULL: nothing */
+	bool returned;	     /* it was missing at the last look */
 	bool anchored;	     /* a known UID has been asked for */
 	bool renew;	     /* and is another message: a new generation, when nothing is in flight */
 	uint64_t new_messages, new_bytes; /* chosen, as the server estimates them */
@@ -187,6 +188,8 @@ int renumber_begin(struct run *r, struct box *, struct err *);
 int renumber_missing(struct run *r, struct err *);
 /* A folder that is not known: 1 if it may be a vanished one (a generation has begun), 0 if not, -1. */
 int renumber_renamed(struct run *r, struct box *, struct err *);
+/* A known one that was missing: takes over what was delivered under another name meanwhile.  As above. */
+int renumber_returned(struct run *r, struct box *, struct err *);
 /* While a window is planned: what may be taken over; each row listed; the pairs (before plan_ready). */
 int renumber_load(struct run *r, struct box *, struct err *);
 void renumber_row(struct run *r, struct box *, const struct wire_row *);

@@ -134,4 +134,92 @@ status_is 0 'other dates, and connections that break meanwhile'
 stdout_is '' 'nothing is delivered twice'
 fetch md
 stdout_is '' 'and all is settled'
+
+# Numbered anew twice, and the run in between had not come to compare anything.
+serve_odd -e 'messages 20'
+fetch md
+stdout_lines 20 'twenty messages'
+tell 'renumber INBOX 99'
+tell 'on uid fetch: no Server Unavailable. 15'
+fetch md
+status_is 75 'numbered anew, and nothing can be had'
+tell 'forget'
+tell 'renumber INBOX 120'
+tell 'messages 1'
+fetch md
+status_is 0 'numbered anew again'
+stdout_lines 1 'only what is new is delivered'
+fetch md
+stdout_is '' 'and that is settled'
+
+# And where the run in between had done half of it, by content.
+serve_odd -e 'messages 20'
+fetch md
+n=$(bodies)
+tell 'renumber INBOX 99'
+tell 'message * date 1800000000'
+fetch --max 10 md
+stdout_is '' 'numbered anew with other dates, and half of it is compared'
+ok 'by content' test $(($(bodies) - n)) -ge 5
+tell 'renumber INBOX 120'
+tell 'message * date 1900000000'
+fetch md
+status_is 0 'numbered anew again'
+stdout_is '' 'nothing is delivered twice'
+is "$(ls md/new | wc -l)" 20 'each is there once'
+fetch --verify md
+status_is 0 'and all is well'
+
+# Renamed there and back, with new mail at each place; twins are kept.  (What the server makes up depends on the folder.)
+raw() { # tell | -e, FOLDER, UIDS
+	for uid in $(seq $3); do
+		[ -e mail$uid ] || printf 'Message-ID: <%s@mail>\r\n\r\n%s\r\n' $uid $uid >mail$uid
+		case $1 in
+		-e) printf '%s\n' "message $2 $uid raw $T/mail$uid" ;;
+		*) tell "message $2 $uid raw $T/mail$uid" ;;
+		esac
+	done
+}
+printf 'Message-ID: <2@mail>\r\n\r\n2\r\n' >mail3
+cp mail3 mail8
+{
+	printf '%s\n' 'folder Old 77' 'messages Old 5' 'messages 2' 'message Old 2-3 date 1700000000'
+	raw -e Old '1 5'
+} >scenario
+serve_odd scenario
+fetch -F '*' md
+stdout_lines 7 'two folders'
+tell 'rename Old New'
+tell 'messages New 2'
+raw tell New '6 7'
+fetch -F '*' md
+is "$(cut -f 2,4 "$out_file" | tr '\t\n' ' ;')" 'New 6;New 7;' 'one gets another name and more messages'
+tell 'rename New Old'
+tell 'messages Old 2'
+tell 'message Old 8 date 1700000000'
+raw tell Old '8 9'
+fetch -F '*' md
+status_is 0 'and its old name again'
+is "$(cut -f 2,4 "$out_file" | tr '\t\n' ' ;')" 'Old 8;Old 9;' 'what came under the other name does not come again'
+fetch -F '*' md
+stdout_is '' 'nothing more'
+tell 'rename Old New'
+tell 'messages New 1'
+raw tell New '10 10'
+fetch -F '*' md
+is "$(cut -f 2,4 "$out_file" | tr '\t\n' ' ;')" 'New 10;' 'and once more'
+fetch --verify md
+status_is 0 'all is well'
+
+# The first run saw its name and no more.
+echo 'on /EXAMINE "Old"/ #1: rename Old New; default' >>scenario
+serve_odd scenario
+fetch -F '*' md
+stdout_lines 2 'renamed before it was opened'
+fetch -F '*' md
+stdout_lines 5 'fetched under the new name'
+tell 'rename New Old'
+fetch -F '*' md
+status_is 0 'its old name again'
+stdout_is '' 'nothing comes again'
 done_testing

@@ -6,6 +6,8 @@
 #include "mail/adopt.h"
 #include "t.h"
 
+#define OLD 7 /* the generation before */
+
 static void
 digest(unsigned char sha[32], uint32_t content)
 {
@@ -21,20 +23,20 @@ old(struct adopt *a, uint32_t uid, int64_t date, uint64_t msgid, uint32_t conten
 
 	if (content != 0)
 		digest(m.sha256, content);
-	adopt_old(a, &m);
+	adopt_old(a, OLD, &m);
 }
 
 static int
-pair_text(uint32_t olduid, uint32_t uid, int64_t date, void *arg)
+pair_text(const struct adopt_of *old_one, uint32_t uid, int64_t date, void *arg)
 {
-	str_addf(arg, "%u=%u@%lld ", olduid, uid, (long long)date);
+	str_addf(arg, "%u=%u@%lld ", old_one->uid, uid, (long long)date);
 	return 0;
 }
 
 static int
-stop(uint32_t olduid, uint32_t uid, int64_t date, void *arg)
+stop(const struct adopt_of *old_one, uint32_t uid, int64_t date, void *arg)
 {
-	(void)olduid;
+	(void)old_one;
 	(void)uid;
 	(void)date;
 	++*(int *)arg;
@@ -56,11 +58,15 @@ pairs(const struct adopt *a, const char *want, const char *name)
 static int
 by_digest(struct adopt *a, uint32_t uid, uint32_t content, uint64_t bytes, uint32_t *olduid)
 {
+	struct adopt_of of = { 0, 0 };
 	unsigned char sha[32];
+	int n;
 
 	digest(sha, content);
-	*olduid = 0;
-	return adopt_by_digest(a, uid, sha, bytes, olduid);
+	n = adopt_by_digest(a, uid, sha, bytes, &of);
+
+	*olduid = of.uid;
+	return n;
 }
 
 static void
@@ -128,7 +134,7 @@ test_pairs(void)
 	is_int(by_digest(a, 111, 4711, 100, &o), 0, "a new one is new");
 	is_int(by_digest(a, 4242, 9, 100, &o), 1, "not listed, but content is content");
 	is_int(adopt_unclaimed(a), 0, "all used up");
-	adopt_undo(a, 9);
+	adopt_undo(a, &(struct adopt_of){ OLD, 9 });
 	is_int(adopt_unclaimed(a), 1, "rolled back: free again");
 	is_int(by_digest(a, 4243, 9, 100, &o), 1, "and used again");
 	is_int(by_digest(a, 4244, 1, 100, &o), 0, "a paired one is not used again");
@@ -200,12 +206,12 @@ rnd(uint32_t n)
 
 #define N 5000
 static int
-took(uint32_t olduid, uint32_t uid, int64_t date, void *arg)
+took(const struct adopt_of *old_one, uint32_t uid, int64_t date, void *arg)
 {
 	uint32_t *of = arg;
 
 	(void)date;
-	of[uid] = olduid;
+	of[uid] = old_one->uid;
 	return 0;
 }
 
@@ -261,6 +267,29 @@ test_many(void)
 	adopt_free(a);
 }
 
+/* Generations have their own UIDs. */
+static void
+test_generations(void)
+{
+	struct adopt *a = adopt_begin();
+	struct state_msg m = { .uid = 1, .date = 1000, .bytes = 100 };
+	struct adopt_of first, second, none;
+
+	digest(m.sha256, 5);
+	adopt_old(a, OLD, &m);
+	adopt_old(a, OLD + 1, &m);
+	adopt_ready(a);
+	is_int(adopt_by_digest(a, 21, m.sha256, 100, &first), 1, "one of two generations");
+	is_int(adopt_by_digest(a, 22, m.sha256, 100, &second), 1, "and the other");
+	ok(first.uid == 1 && second.uid == 1 && first.gen + second.gen == 2 * OLD + 1, "each is itself");
+	is_int(adopt_by_digest(a, 23, m.sha256, 100, &none), 0, "once");
+	adopt_undo(a, &second);
+	is_int(adopt_unclaimed(a), 1, "one is free again");
+	is_int(adopt_by_digest(a, 23, m.sha256, 100, &none), 1, "and can be had");
+	is_int(none.gen, second.gen, "that one");
+	adopt_free(a);
+}
+
 int
 main(void)
 {
@@ -269,5 +298,6 @@ main(void)
 	test_same_content();
 	test_blind();
 	test_many();
+	test_generations();
 	return done_testing();
 }
