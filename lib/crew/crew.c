@@ -173,6 +173,7 @@ start(struct crew *c, struct worker *w, const struct wire_connect *p, struct err
 		return -1;
 	w->pidfd = pidfd_of(w->pid);
 	w->state = RUNNING;
+	crew_heard(c, w);
 	crew_send_fds(c, (int)(w - c->w), p, &c->trace, c->trace == -1 ? 0 : 1);
 	return 0;
 }

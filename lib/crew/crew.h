@@ -13,6 +13,11 @@
  * had queued: with its WIRE_FAIL if it sent one, else with what wait(2) said.
  * Replacing it is the caller's decision, with the helpers below.
  *
+ * No worker is waited for without end.  It limits its own waits by --timeout, and
+ * says WIRE_ALIVE while it waits or works; one from which nothing at all has come
+ * for twice --timeout, and for ten more seconds in which we listened, is stuck or
+ * stopped: it is killed, and lost like one whose connection broke.
+ *
  * Descriptors: a worker inherits its end of the socket and stderr, nothing
  * else.  It gets PR_SET_PDEATHSIG and exits when the socket closes.
  */
@@ -65,7 +70,7 @@ struct crew_event {
 };
 
 /*
- * Waits at most timeout_ms (-1: no limit; the workers' own time-outs bound it)
+ * Waits at most timeout_ms (-1: no limit but those on the workers)
  * for the next event.  1 event, 0 time is up, -1 with err set.  A signal that
  * the caller caught ends the wait with 0.
  */

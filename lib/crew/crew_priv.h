@@ -35,6 +35,9 @@ struct worker {
 	const char *broken;	      /* what it did that it must not; foreign, static */
 	struct packet *first, **last; /* what could not be sent yet; owned */
 	int64_t kill_at;	      /* now_ms, 0: not decided */
+	int64_t patience;	      /* now_ms: until when it may be silent */
+	bool doubted;		      /* it was silent for too long, unless we were not there to hear it */
+	bool silent;		      /* and stayed so, and was killed */
 	bool failed;
 	struct wire_fail fail;
 };
@@ -52,6 +55,8 @@ struct crew {
 	_Alignas(16) char buf[WIRE_MAX];
 };
 
+/* It has been heard of. */
+void crew_heard(const struct crew *, struct worker *);
 /* Sends what is queued for w, as far as it goes. */
 void crew_flush(struct worker *);
 void crew_drop_queue(struct worker *);

@@ -15,6 +15,7 @@
 
 #define RETRY_MS 10 /* when neither poll nor pidfd can tell */
 #define BURST 64    /* events before poll is asked about the others */
+#define DOUBT_MS (2 * WIRE_PULSE_MS)
 
 static void
 lost_text(struct crew *c, struct worker *w, const struct crew_event *ev, int status)
@@ -28,6 +29,10 @@ lost_text(struct crew *c, struct worker *w, const struct crew_event *ev, int sta
 	snprintf(f->subject, sizeof f->subject, "%s", c->subject);
 	if (w->broken != NULL) {
 		snprintf(f->text, sizeof f->text, "msworker was stopped: %s", w->broken);
+	} else if (w->silent) {
+		f->kind = ERR_AGAIN;
+		f->loss = LOST_STREAM;
+		snprintf(f->text, sizeof f->text, "msworker gave no sign of life and was killed");
 	} else if (w->killed || w->quit) {
 		f->kind = ERR_AGAIN;
 		f->loss = LOST_STREAM;
@@ -45,6 +50,13 @@ lost_text(struct crew *c, struct worker *w, const struct crew_event *ev, int sta
 		snprintf(f->text, sizeof f->text, "msworker ended unexpectedly (status %d)",
 		    WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 	}
+}
+
+void
+crew_heard(const struct crew *c, struct worker *w)
+{
+	w->patience = now_ms() + 2000 * (int64_t)c->o->timeout;
+	w->doubted = false;
 }
 
 static void
@@ -128,6 +140,9 @@ take(struct crew *c, struct worker *w, struct crew_event *ev)
 		misbehaved(w, "it sent a malformed packet");
 		return 0;
 	}
+	crew_heard(c, w);
+	if (h->type == WIRE_ALIVE)
+		return 0;
 	if (h->type == WIRE_FAIL) {
 		memcpy(&w->fail, c->buf, sizeof w->fail);
 		w->failed = true;
@@ -191,6 +206,8 @@ prepare(struct crew *c, struct polled *s, int64_t end)
 			add_poll(s, w->pidfd, POLLIN, i);
 		if (w->state != FREE && w->kill_at != 0 && w->kill_at < until)
 			until = w->kill_at;
+		if (w->state == RUNNING && w->patience < until)
+			until = w->patience;
 		if ((w->state == ENDING && w->pidfd == -1) || (w->state == RUNNING && w->first != NULL))
 			until = now + RETRY_MS < until ? now + RETRY_MS : until;
 	}
@@ -200,6 +217,27 @@ prepare(struct crew *c, struct polled *s, int64_t end)
 	if (until <= now)
 		return 0;
 	return until - now > INT_MAX ? INT_MAX : (int)(until - now);
+}
+
+/*
+ * Once more, for a while in which we do listen: before, we may have been stopped
+ * together with it (Ctrl-Z), or busy elsewhere with what it said unread.
+ */
+static void
+lose_patience(struct crew *c)
+{
+	int64_t now = now_ms();
+	struct worker *w;
+
+	for (w = c->w; w < c->w + CREW_MAX; w++) {
+		if (w->state != RUNNING || w->ready || now < w->patience)
+			continue;
+		w->silent = w->doubted;
+		w->patience = w->doubted ? INT64_MAX : now + DOUBT_MS;
+		if (w->doubted)
+			kill(w->pid, SIGKILL);
+		w->doubted = true;
+	}
 }
 
 static void
@@ -245,7 +283,7 @@ crew_next(struct crew *c, int timeout_ms, struct crew_event *ev, struct err *err
 {
 	int64_t end = timeout_ms < 0 ? INT64_MAX : now_ms() + timeout_ms;
 	struct polled s;
-	int r, ms;
+	int r, ms, watched;
 
 	for (;;) {
 		if (c->burst < BURST && harvest(c, ev) == 1) {
@@ -262,7 +300,9 @@ crew_next(struct crew *c, int timeout_ms, struct crew_event *ev, struct err *err
 		if (r == -1)
 			return err_sys(err, ERR_OS, STAGE_NONE, errno, NULL, "poll");
 		kill_late(c);
-		if (r > 0 && sort_out(c, &s, ev) == 1)
+		watched = r > 0 && sort_out(c, &s, ev) == 1;
+		lose_patience(c);
+		if (watched)
 			return 1;
 		if (r == 0 && now_ms() >= end)
 			return 0;

@@ -37,6 +37,7 @@ static const struct shape {
 	FIXED(WIRE_MESSAGE, wire_message),
 	FIXED(WIRE_DONE, wire_done),
 	FIXED(WIRE_FAIL, wire_fail),
+	FIXED(WIRE_ALIVE, wire_alive),
 };
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
@@ -215,6 +216,7 @@ check_from_worker(void *packet, uint16_t type)
 	switch (type) {
 	case WIRE_HELLO:
 	case WIRE_BEGIN:
+	case WIRE_ALIVE:
 		return 0;
 	case WIRE_ONLINE:
 		return check_online(packet);

@@ -22,7 +22,7 @@
 #include "base/err.h"
 #include "imap/session.h" /* enums: session_ask, _flag, _cap, _result, _loss, _move; DATE_NONE */
 
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 #define WIRE_MAX 65536
 #define WIRE_NAME 1024 /* a folder's name, with its NUL */
 #define WIRE_USER 512
@@ -56,8 +56,10 @@ enum wire_type {
 	WIRE_BEGIN,   /* a body has begun to arrive and is not whole yet (for blame after a loss) */
 	WIRE_MESSAGE, /* a body is whole in its slot */
 	WIRE_DONE,    /* the job's command has its tagged answer */
-	WIRE_FAIL     /* the connection is lost or was never there; the worker exits after it */
+	WIRE_FAIL,    /* the connection is lost or was never there; the worker exits after it */
+	WIRE_ALIVE /* nothing but that: at least every WIRE_PULSE_MS once it is connected, time-outs apart */
 };
+#define WIRE_PULSE_MS 5000
 
 struct wire_head {
 	uint16_t version;
@@ -207,6 +209,10 @@ struct wire_slots {
 };
 
 struct wire_quit {
+	struct wire_head head;
+};
+
+struct wire_alive {
 	struct wire_head head;
 };
 

@@ -332,7 +332,20 @@ connect_net(struct worker *w, struct err *err)
 	return net_handshake(w->net, err);
 }
 
-/* Nothing is asked of the server: waits until the parent wants something or the server says something. */
+/* The parent kills who is silent for too long (crew.h); a large message on a slow line may be long in coming. */
+static void
+pulse(struct worker *w)
+{
+	struct wire_alive a;
+
+	if (now_ms() < w->pulse_at)
+		return;
+	w->pulse_at = now_ms() + WIRE_PULSE_MS;
+	wire_head(&a.head, WIRE_ALIVE, sizeof a, 0);
+	tell(w, &a);
+}
+
+/* Nothing is asked of the server: waits a while for the parent to want something or the server to say something. */
 static bool
 wait_idle(struct worker *w)
 {
@@ -345,7 +358,7 @@ wait_idle(struct worker *w)
 		p[1].fd = -1;
 	else if (net_pending(w->net) != 0)
 		return true;
-	if (poll(p, 2, -1) == -1 && errno != EINTR)
+	if (poll(p, 2, WIRE_PULSE_MS) == -1 && errno != EINTR)
 		w->stop = true;
 	if (p[0].revents != 0)
 		take_all(w);
@@ -360,6 +373,7 @@ serve(struct worker *w)
 	long n;
 
 	while (!w->stop && session_lost(w->s) == NULL) {
+		pulse(w);
 		if (session_wants_slot(w->s)) {
 			if (w->nslot == 0)
 				wait_idle(w);

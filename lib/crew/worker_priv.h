@@ -25,6 +25,7 @@ struct worker {
 	struct session *s;
 	int trace;	    /* -1 */
 	bool stop;	    /* quit, or the parent has gone */
+	int64_t pulse_at;   /* when the parent is told again that we live, now_ms */
 	struct slot *slots; /* owned; ring of cap */
 	size_t first, nslot, cap;
 	_Alignas(16) char in[WIRE_MAX];

@@ -28,7 +28,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	memcpy(packet + sizeof *h, data + 2, n - 2);
 	wire_head(h, (enum wire_type)data[0], size, 1);
 	if (size <= WIRE_MAX && wire_check(packet, size, 1) == 0) {
-		must(h->type >= WIRE_HELLO && h->type <= WIRE_FAIL);
+		must(h->type >= WIRE_HELLO && h->type <= WIRE_ALIVE);
 		if (h->type == WIRE_FAIL)
 			text(((struct wire_fail *)packet)->text, WIRE_TEXT);
 		if (h->type == WIRE_DONE)

@@ -197,6 +197,30 @@ test_kill(void)
 	ok(1, "and one that is left at the end");
 }
 
+/* Alive, and silent for ever. */
+static void
+test_silent(void)
+{
+	struct options o = options();
+	struct crew *c;
+	int64_t begun = now_ms();
+	int a;
+
+	o.timeout = 1;
+	c = open_crew(&o, "hang");
+	if (c == NULL)
+		return;
+	a = start(c, 0);
+	ok(next(c, CREW_PACKET), "one that says hello, and then nothing");
+	is_int(crew_next(c, 5000, ev, &err), 0, "gets time");
+	is_int(crew_next(c, 30000, ev, &err), 1, "but not for ever");
+	ok(ev->type == CREW_LOST && ev->worker == a && ev->signal == SIGKILL, "it is killed");
+	is_str(ev->fail.text, "msworker gave no sign of life and was killed", "with a reason");
+	ok(ev->fail.kind == ERR_AGAIN && ev->fail.loss == LOST_STREAM, "as a connection that broke");
+	ok(now_ms() - begun > 11000, "not before its time");
+	crew_close(c);
+}
+
 /* What cannot be sent is not waited for: the worker would never answer. */
 static void
 test_deaf(void)
@@ -360,6 +384,7 @@ main(int argc, char **argv)
 	    "msworker was stopped: it sent a malformed packet", 0);
 	test_slots();
 	test_kill();
+	test_silent();
 	test_deaf();
 	test_waiting();
 	test_orphan();
