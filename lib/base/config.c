@@ -355,7 +355,8 @@ config_parse_file(struct config *c, const char *path, struct err *err)
 	if (fd == -1 && (errno == ENOENT || errno == ENOTDIR))
 		return 0;
 	if (fd == -1)
-		return err_sys(err, ERR_CONFIG, STAGE_CONFIG, errno, path, "cannot open");
+		return err_sys(err, err_kind_unless_out(errno, ERR_CONFIG), STAGE_CONFIG, errno, path,
+		    "cannot open");
 	if (fstat(fd, &st) == -1 || read_all(fd, CONFIG_MAX, &text) == -1)
 		err_sys(err, ERR_CONFIG, STAGE_CONFIG, errno, path, "cannot read");
 	else if (config_parse(c, path, text.s != NULL ? text.s : "", text.len, err) == 0 &&

@@ -225,6 +225,12 @@ err_kind_of_errno(int errnum)
 	}
 }
 
+enum err_kind
+err_kind_unless_out(int errnum, enum err_kind kind)
+{
+	return err_kind_of_errno(errnum) == ERR_OS ? ERR_OS : kind;
+}
+
 const char *
 err_stage_name(enum err_stage stage)
 {

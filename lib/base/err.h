@@ -86,6 +86,8 @@ int err_status(enum err_kind);
 /* The kind that fits an errno met with a local file: ENOSPC, EDQUOT, EIO … → ERR_IO; EACCES, EROFS … on
  * creation → ERR_CREATE; EMFILE, ENOMEM … → ERR_OS. */
 enum err_kind err_kind_of_errno(int errnum);
+/* ERR_OS when the system has run out of something (EMFILE, ENOMEM …), else kind. */
+enum err_kind err_kind_unless_out(int errnum, enum err_kind kind);
 const char *err_stage_name(enum err_stage);
 
 /* Copies s into dst printable as text above is; cuts at size (UTF-8 boundaries kept).  Returns dst. */

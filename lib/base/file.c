@@ -111,8 +111,8 @@ file_read(const char *path, size_t max, struct str *out, struct err *err)
 	int fd = file_open(path), saved;
 
 	if (fd == -1)
-		return err_sys(err, errno == ENOENT ? ERR_NOENT : ERR_IO, STAGE_FILE, errno, path,
-		    "cannot open");
+		return err_sys(err, errno == ENOENT ? ERR_NOENT : err_kind_unless_out(errno, ERR_IO),
+		    STAGE_FILE, errno, path, "cannot open");
 	if (read_all(fd, max, out) == -1) {
 		saved = errno;
 		close(fd);
@@ -310,7 +310,8 @@ file_open_secret(const char *path, struct err *err)
 	int fd = file_open(path);
 
 	if (fd == -1)
-		return err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot open");
+		return err_sys(err, err_kind_unless_out(errno, ERR_CONFIG), STAGE_CREDENTIAL, errno, path,
+		    "cannot open");
 	if (fstat(fd, &st) == -1) {
 		err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot look at it");
 		goto fail;

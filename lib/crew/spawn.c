@@ -90,22 +90,33 @@ close_from(unsigned first)
 		close((int)fd);
 }
 
-/* After fork: only async-signal-safe calls. */
-static void
-arrange(int sock)
+/* After fork: only async-signal-safe calls, here and below. */
+static void __attribute__((noreturn)) give_up(struct wire_fail *f, int sock, int errnum)
 {
-	int null;
+	const char *why = strerrordesc_np(errnum);
 
-	sock = fcntl(sock, F_DUPFD, 16); /* out of the way of 0 … 3, which may be closed in us */
-	null = open("/dev/null", O_RDWR);
-	if (sock == -1 || null == -1)
-		_exit(71);
+	strncpy(f->text, "cannot run the worker: ", sizeof f->text - 1);
+	strncat(f->text, why != NULL ? why : "unknown error", sizeof f->text - 64);
+	wire_send(sock, f, NULL, 0, 0);
+	_exit(71);
+}
+
+static void
+arrange(struct wire_fail *f, int given)
+{
+	int sock, null;
+
+	sock = fcntl(given, F_DUPFD, WORKER_FD + 1); /* out of the way of 0 … 3, which may be closed in us */
+	if (sock == -1)
+		give_up(f, given, errno == EINVAL ? EMFILE : errno); /* EINVAL: beyond the limit */
+	if ((null = open("/dev/null", O_RDWR)) == -1)
+		give_up(f, sock, errno);
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
 	if (fcntl(STDERR_FILENO, F_GETFD) == -1)
 		dup2(null, STDERR_FILENO);
 	if (dup2(sock, WORKER_FD) == -1)
-		_exit(71);
+		give_up(f, sock, errno);
 	close_from(WORKER_FD + 1);
 }
 
@@ -127,16 +138,6 @@ quiet_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void
-report_exec(struct wire_fail *f, int errnum)
-{
-	const char *why = strerrordesc_np(errnum);
-
-	strncpy(f->text, "cannot run the worker: ", sizeof f->text - 1);
-	strncat(f->text, why != NULL ? why : "unknown error", sizeof f->text - 64);
-	wire_send(WORKER_FD, f, NULL, 0, 0);
-}
-
 static void __attribute__((noreturn))
 child(const char *path, int sock, pid_t parent, char **env, struct wire_fail *f)
 {
@@ -150,10 +151,9 @@ child(const char *path, int sock, pid_t parent, char **env, struct wire_fail *f)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent)
 		_exit(71);
 	quiet_signals();
-	arrange(sock);
+	arrange(f, sock);
 	execve(path, argv, env);
-	report_exec(f, errno);
-	_exit(71);
+	give_up(f, WORKER_FD, errno);
 }
 
 pid_t

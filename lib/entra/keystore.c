@@ -178,7 +178,8 @@ load_file(struct load *l, const char *path, struct err *err)
 
 	fd = file_open(path);
 	if (fd == -1)
-		return err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot open");
+		return err_sys(err, err_kind_unless_out(errno, ERR_CONFIG), STAGE_CREDENTIAL, errno, path,
+		    "cannot open");
 	if (read_all_secret(fd, FILE_MAX, &data) == -1) {
 		err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot read");
 		goto out;
