@@ -118,10 +118,13 @@ go_on(struct follow *f, struct err *err)
 		if (r == -1)
 			log_v(0, "%s%s%s; trying again in %d seconds", err->subject,
 			    *err->subject != '\0' ? ": " : "", err->text, RETRY_SECS);
-		at = r == 1 ? follow_next(&f->last, f->o->min_valid) : (int64_t)time(NULL) + RETRY_SECS;
-		if (r == -1 && at > f->last.expires_on)
-			at = f->last.expires_on;
-		if (r == 0 && at > f->last.expires_on)
+		if (r == 1) {
+			at = follow_next(&f->last, f->o->min_valid);
+			continue;
+		}
+		/* Once more at its very end, but not without a pause: an issuer may give the same one even then. */
+		at = (int64_t)time(NULL) + RETRY_SECS;
+		if (f->last.expires_on < at && f->last.expires_on > (int64_t)time(NULL))
 			at = f->last.expires_on;
 	}
 	return 0;

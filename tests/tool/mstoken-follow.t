@@ -62,6 +62,17 @@ is "$status" 78 'it ends with the status of the failure'
 is "$(lines follow.out)" 1 'the one token was written'
 like "$(cat follow.err)" 'AADSTS7000222.*trying again' 'it had said so before, and tried again'
 
+# An issuer that gives the same token again, also when it has run out, is not asked without a pause.
+printf '{"access_token":"always-the-same","token_type":"Bearer","expires_in":2}' >same
+endpoint_up -e "on token: file $T/same"
+spawn follow mstoken $args $file --no-cache --authority "$endpoint_url"
+sleep 6
+ok 'the same token again: it goes on' alive "$pid"
+kill "$pid"
+finish "$pid"
+ok "and asks $(grep -c POST "$endpoint_log") times in six seconds" [ "$(grep -c POST "$endpoint_log")" -le 4 ]
+is "$(lines follow.out)" 1 'one that is no newer is not written'
+
 # Not even a first one.
 endpoint_up -e 'on token: aadsts 7000215'
 run mstoken $args $file --authority "$endpoint_url"
