@@ -302,6 +302,20 @@ lock_held(const struct maildir *md, int64_t *since, struct err *err)
 	    "another run (process %d) has this Maildir, since %s", pid, when);
 }
 
+/* The name of a file in the Maildir, which is err's subject, made one that can be found. */
+static int
+whole_name(const struct maildir *md, struct err *err)
+{
+	char *path;
+
+	if (err == NULL)
+		return -1;
+	path = xasprintf("%s/%s", md->path, err->subject);
+	err_printable(err->subject, sizeof err->subject, path, strlen(path));
+	free(path);
+	return -1;
+}
+
 int
 maildir_lock(struct maildir *md, uint64_t wait_s, int64_t *since, struct err *err)
 {
@@ -314,7 +328,7 @@ maildir_lock(struct maildir *md, uint64_t wait_s, int64_t *since, struct err *er
 		return lock_held(md, since, err);
 	}
 	if (md->lock < 0)
-		return -1;
+		return whole_name(md, err);
 	n = snprintf(buf, sizeof buf, "%d %lld\n", (int)getpid(), (long long)time(NULL));
 	/* The flock is the lock; that the disk has no room for its owner's name is told by what needs room. */
 	if (ftruncate(md->lock, 0) == -1 || pwrite(md->lock, buf, (size_t)n, 0) != n)
@@ -382,5 +396,5 @@ maildir_id_write(struct maildir *md, const char *id, struct err *err)
 		return err_sys(err, ERR_OS, STAGE_FILE, errno, md->path, "no random numbers");
 	hex(self, md->self, sizeof md->self);
 	snprintf(buf, sizeof buf, "%s\n%s\n", id, self);
-	return file_replace(md->fd, ID, buf, strlen(buf), err);
+	return file_replace(md->fd, ID, buf, strlen(buf), err) == -1 ? whole_name(md, err) : 0;
 }

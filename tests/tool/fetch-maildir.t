@@ -43,6 +43,22 @@ if [ "$(id -u)" -ne 0 ]; then
 	status_is 73 'a directory that we may not write: 73'
 fi
 
+# A file system that has become read-only: root cannot write there either.
+mkdir readonly
+if mount -t tmpfs -o size=20m readonly readonly 2>/dev/null; then
+	fetch -q readonly/md
+	mount -o remount,ro readonly
+	fetch readonly/md
+	status_is 73 'a Maildir on a read-only file system: 73'
+	stderr_like 'msfetch: .*readonly/md.*Read-only file system' 'it is named'
+	fetch readonly/new
+	status_is 73 'one that would have to be made there: 73'
+	stderr_like 'msfetch: .*readonly/new.*Read-only file system' 'it is named, too'
+	umount readonly
+else
+	skip 'a read-only file system: 73' 'cannot mount a tmpfs'
+fi
+
 # The state is lost.
 cp -a empty lost
 rm lost/.mstools.db*
