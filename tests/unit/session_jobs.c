@@ -33,6 +33,43 @@ test_list(void)
 	stop(&h);
 }
 
+/* Six names so long that bytes are what limits the flight, then six short ones; each is answered in its turn. */
+static void
+test_status_in_flight(void)
+{
+	size_t answered = 0, most = 0, commands = 0, flying;
+	struct str text = STR_INIT;
+	char name[2601];
+	struct peer h;
+
+	start(&h);
+	log_in(&h);
+	look(&h, 1, "*", 2, 1, 0);
+	str_clear(&h.sent);
+	for (int i = 0; i < 12; i++) {
+		memset(name, 'a' + i, sizeof name - 1);
+		name[i < 6 ? sizeof name - 1 : 1] = '\0';
+		str_addf(&text, "* LIST () \"/\" %s\r\n", name);
+	}
+	for (int i = 3; i < 16; i++) {
+		str_addf(&text, "m%d OK done\r\n", i);
+		say(&h, text.s);
+		str_clear(&text);
+		flying = 0;
+		for (const char *p = h.sent.s + answered; (p = strchr(p, '\n')) != NULL; p++)
+			flying++;
+		commands = flying > commands ? flying : commands;
+		most = h.sent.len - answered > most ? h.sent.len - answered : most;
+		if (flying > 0)
+			answered += strcspn(h.sent.s + answered, "\n") + 1;
+	}
+	ok(most > 7000 && most <= 8192, "at most 8 kB unanswered: %zu", most);
+	is_int((long)commands, SESSION_IN_FLIGHT, "short ones fly together");
+	ok(strstr(h.log.s, "done 1 OK") != NULL, "all are asked for");
+	str_release(&text);
+	stop(&h);
+}
+
 static void
 test_look_for_names(void)
 {
@@ -348,6 +385,7 @@ static void
 all(void)
 {
 	test_list();
+	test_status_in_flight();
 	test_look_for_names();
 	test_expected();
 	test_expected_list();
