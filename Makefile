@@ -6,6 +6,7 @@
 #	make check		all tests, and most of them once more under sanitizers
 #	make lint		format, headers, shell, manual pages; both compilers, warnings are errors
 #	make format		clang-format over everything
+#	make valgrind		the unit tests, and those that drive the most of the code, under valgrind
 #	make fuzz fault interop coverage bench-quick bench
 #
 # BUILD=dir builds elsewhere, SAN=1 with the sanitizers (in dir-san), NO_CAGE=1
@@ -108,12 +109,15 @@ TOOL_TESTS = $(wildcard tests/tool/*.t)
 SAN_AGAIN = fetch fetch-limits fetch-poison fetch-session msmark msls mstoken
 SAN_TOOL_TESTS = $(patsubst %,$(SANB)/tests/tool/%.t,$(SAN_AGAIN))
 SAN_UNIT = $(patsubst $(BUILD)/%,$(SANB)/%,$(UNIT))
+# Under valgrind, of which make check has a sample (tests/tool/valgrind.t).
+VALGRIND_UNIT = $(patsubst %,$(BUILD)-nocage/tests/unit/%.t,$(shell cat tests/valgrind/units))
 
 check:
 	scripts/deps test lint
 	$(MAKE) lint
 	$(MAKE) -j$(JOBS) SAN= NO_CAGE= tests
 	$(MAKE) -j$(JOBS) SAN=1 NO_CAGE= tests
+	$(MAKE) -j$(JOBS) SAN= NO_CAGE=1 all $(VALGRIND_UNIT)
 	mkdir -p $(SANB)/tests/tool
 	ln -sf $(addprefix $(CURDIR)/,$(TOOL_TESTS)) $(SANB)/tests/tool
 	BUILD=$(BUILD) prove -j2 --timer --exec tests/one $(TOOL_TESTS) $(SAN_TOOL_TESTS) $(UNIT) $(SAN_UNIT)
@@ -144,6 +148,11 @@ lint:
 format:
 	clang-format -i $(LINT_C)
 
+valgrind:
+	scripts/deps test
+	$(MAKE) -j$(JOBS) SAN= NO_CAGE=1 tests
+	BUILD=$(BUILD)-nocage tests/valgrind/run
+
 fuzz fault interop coverage bench:
 	scripts/deps $@
 	$(MAKE) -j$(JOBS) all
@@ -157,7 +166,7 @@ bench-quick:
 clean:
 	rm -rf $(BUILD) $(BUILD)-san $(BUILD)-nocage $(BUILD)-coverage*
 
-.PHONY: all tests objects install check demo lint format fuzz fault interop coverage bench bench-quick clean
+.PHONY: all tests objects install check demo lint format valgrind fuzz fault interop coverage bench bench-quick clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -49,7 +49,10 @@ same_file after before 'and touches nothing'
 # Round trips after the connection, by a relay that counts them.
 count_flights 6 "$STAND_IMAP_PORT" msfetch --host localhost --ca-file "$STAND_CA" -u $box md <token
 status_is 0 'the third, through a relay'
-ok "nothing new costs at most 6 round trips ($flights)" test "$flights" -le 6
+case $BUILD in
+*/valgrind) skip 'nothing new costs at most 6 round trips' 'a program so slow takes an answer in pieces' ;;
+*) ok "nothing new costs at most 6 round trips ($flights)" test "$flights" -le 6 ;;
+esac
 
 mkdir -p new
 for i in 1 2 3; do printf 'Subject: new %s\n\nbody\n' $i >new/$i; done
