@@ -20,6 +20,8 @@ login() {
 	    -ign_eof -connect "localhost:$STAND_IMAP_PORT" 2>/dev/null
 }
 
+# As in the PATH of a user of Debian, where the demo is run.
+PATH=$(printf '%s\n' "$PATH" | tr : '\n' | grep -v '/sbin$' | paste -sd :)
 STAND_TOKEN_TTL=600 stand_up
 like "$(ask "$(cat "$STAND_SECRET_FILE")")" '"expires_in":600' 'the issuer gives a token for the secret'
 issued=$(ask "$(cat "$STAND_SECRET_FILE")" | jq -r .access_token)
