@@ -61,6 +61,13 @@ stdout_like 'IMAP.AccessAsApp is MISSING' 'a missing role is said'
 stdout_like 'portal.azure.us' 'its portal'
 run msgrant --claims claims --cloud china a@b.c
 stdout_like '^Connect-ExchangeOnline -ExchangeEnvironmentName O365China' 'or the one that is named'
+run msgrant --claims claims --cloud chnia a@b.c
+status_is 64 'a cloud that there is not'
+stdout_is '' 'nothing is printed for another one'
+mkdir beside
+cp "$root/scripts/msgrant" beside/ && ln -s "$BUILD/bin/mstoken" beside/mstoken
+run env PATH=/usr/bin:/bin beside/msgrant -V
+stdout_like '^msgrant .mstools. [0-9]' 'it finds mstoken beside itself, also for --version'
 jq '.aud = "https://graph.microsoft.com"' claims | { msgrant --claims - a@b.c >"$out_file"; }
 stdout_like 'NOT Exchange Online' "another service's audience is said"
 
