@@ -44,6 +44,15 @@ stdout_lines 3 'accounts with a maildir'
 stdout_like '^bad	bad@contoso.example	73	0	0	[0-9]+	.*none' 'what went wrong'
 stderr_like '^bad: msfetch: ' 'and all that it said, the account before it'
 stderr_like '^msfleet: not all' 'and ours'
+mkdir counting
+cat >counting/mscheck <<X
+#!/bin/sh
+echo x >>"$T/asked"
+exec "$root/scripts/mscheck" "\$@"
+X
+chmod +x counting/mscheck
+PATH=$T/counting:$PATH msfleet --all >counted 2>&1
+ok 'the settings of an account are asked for once, to choose and to run it' [ "$(wc -l <asked)" -le 8 ]
 run msfleet --all -q
 stdout_lines 1 '--quiet: only what failed'
 
