@@ -125,4 +125,28 @@ exchange_up -e 'messages 5' -e 'on uid fetch: no Server Unavailable. 15'
 ls_box INBOX
 stderr_like 'Server Unavailable' 'a NO is told'
 
+# a folder of any size in the same memory: the peak of both processes, when all but the last window has come
+peak() {
+	exchange_up -e 'bytes 300' -e "messages $(($1 + 1000))" -e "on /^uid fetch .*:$(($1 + 1000)) [(]/: stall"
+	spawn long msls $imap_args -u $box --token-file token INBOX
+	wait_for 'grep -q "server: stall" "$exchange_log" || ! alive $pid' 60
+	rows=$(wc -l <long.out)
+	peak=$(for p in $pid $(pgrep -P "$pid"); do cat "/proc/$p/status"; done | awk '/^VmHWM:/ { n++; s += $2 } END { print n == 2 ? s : "" }')
+	kill "$pid"
+	finish "$pid"
+	exchange_down
+}
+chmod 600 token
+case $BUILD in
+*-san) skip 'a folder of any size in the same memory' 'the sanitizers keep what was freed' ;;
+*)
+	peak 1000
+	small=$peak
+	peak ${MSLS_MANY:-20000}
+	diag "peak of msls and its worker: $small kB for 1000 messages, $peak kB for ${MSLS_MANY:-20000}"
+	ok 'what has come is written' [ "$rows" -gt $((${MSLS_MANY:-20000} - 1000)) ]
+	ok 'a folder of any size in the same memory' [ "${small:-0}" -gt 0 -a "${peak:-99999999}" -le $((${small:-0} + 1024)) ]
+	;;
+esac
+
 done_testing
