@@ -100,15 +100,13 @@ cond_permission(enum diag_cond cond, const struct claims *c)
 }
 
 static enum diag_truth
-cond_times(enum diag_cond cond, const struct claims *c, const struct diag_context *ctx)
+cond_expired(const struct claims *c, const struct diag_context *ctx)
 {
 	time_t now = now_of(ctx);
 
 	if (c == NULL)
 		return DIAG_MAYBE;
-	if (cond == COND_EXPIRED)
-		return c->exp != 0 && c->exp <= now ? DIAG_YES : DIAG_NO;
-	return c->nbf > now + SKEW || c->iat > now + SKEW ? DIAG_YES : DIAG_NO;
+	return c->exp != 0 && c->exp <= now ? DIAG_YES : DIAG_NO;
 }
 
 /*
@@ -191,8 +189,7 @@ diag_cond(enum diag_cond cond, const struct err *err, const struct diag_context 
 	case COND_DELEGATED:
 		return cond_permission(cond, c);
 	case COND_EXPIRED:
-	case COND_NOT_YET:
-		return cond_times(cond, c, ctx);
+		return cond_expired(c, ctx);
 	case COND_NO_OID:
 		if (c == NULL)
 			return DIAG_MAYBE;
@@ -228,7 +225,6 @@ diag_cond_words(enum diag_cond cond)
 		[COND_SCP] = "the token is delegated and its scp has no IMAP.AccessAsUser.All",
 		[COND_DELEGATED] = "the token is delegated (it has scp instead of roles)",
 		[COND_EXPIRED] = "the token's exp is past",
-		[COND_NOT_YET] = "the token's nbf or iat lies in the future",
 		[COND_NO_OID] = "the token has no oid",
 		[COND_CLOUD] = "the token's aud belongs to another cloud than the IMAP host",
 		[COND_CLOCK] = "the time in the answer differs from this machine's",

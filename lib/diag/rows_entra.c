@@ -13,6 +13,7 @@
 
 #define TOKEN	S(STAGE_TOKEN)
 
+#define PASTE	"type this, paste the Value, Enter, Ctrl-D (as an argument it would stay in the shell's history):"
 #define PORTAL_APP	"entra.microsoft.com > App registrations > All applications > the app with client ID {appid}"
 #define SCOPE_CURE	"set scope in the account, or leave it out; --cloud gives the right one:\n" \
 	"\tscope = \"https://outlook.office365.com/.default\""
@@ -28,8 +29,8 @@ static const struct diag_row rows[] = {
 		    "many kinds",
 		  .cure = "the Value is shown only once, so make a new secret: " PORTAL_APP
 		    " > Certificates & secrets > New client secret, copy the column \"Value\", and write it "
-		    "to the file without anything else:\n"
-		    "\t(umask 077; printf %s 'THE-VALUE' > {sh:credential})" },
+		    "to the file: " PASTE "\n"
+		    "\t(umask 077; cat > {sh:credential})" },
 		{ .cause = "something was added to the secret or lost from it: a blank, quotes, a second line, a "
 		    "\"~\" or \"%\" that a shell or a template changed",
 		  .tell = "count the characters and compare with the portal (it shows the first three):\n"
@@ -49,8 +50,9 @@ static const struct diag_row rows[] = {
 	.cause = {
 		{ .cause = "the client secret has expired",
 		  .tell = PORTAL_APP " > Certificates & secrets: the column \"Expires\"",
-		  .cure = "make a new one there (\"New client secret\"), copy its Value, and write it to the file:\n"
-		    "\t(umask 077; printf %s 'THE-VALUE' > {sh:credential})\n"
+		  .cure = "make a new one there (\"New client secret\"), copy its Value, and write it to the file: "
+		    PASTE "\n"
+		    "\t(umask 077; cat > {sh:credential})\n"
 		    "and set client-secret-expires, so that mscheck warns 30 days before; "
 		    "a certificate (cert, key) lasts longer" },
 		{ .cause = "a secret made minutes ago is not known everywhere yet, and an older one has expired",
@@ -87,7 +89,7 @@ static const struct diag_row rows[] = {
 	.cause = {
 		{ .cause = "there is no tenant {tenant}: misspelt, or neither a directory ID nor one of its domains",
 		  .tell = "this answers with the tenant's ID if the name is right:\n"
-		    "\tcurl -s {sh:authority}/{tenant}/v2.0/.well-known/openid-configuration | jq -r .issuer",
+		    "\tcurl -s {sh:authority}/{sh:tenant}/v2.0/.well-known/openid-configuration | jq -r .issuer",
 		  .cure = "set tenant to the \"Directory (tenant) ID\" of entra.microsoft.com > Overview, or to "
 		    "NAME.onmicrosoft.com" },
 		{ .cause = "the tenant lives in another national cloud than {cloud}",
@@ -248,7 +250,20 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = TOKEN, .pattern = "AADSTS53003|AADSTS530035|AADSTS53000|AADSTS53001|AADSTS53002|AADSTS530034|"
+	.stages = TOKEN, .pattern = "AADSTS530035",
+	.sample = "invalid_grant: AADSTS530035: Access has been blocked by security defaults",
+	.cause = {
+		{ .cause = "the tenant's security defaults block this kind of sign-in",
+		  .tell = "entra.microsoft.com > Overview > Properties > \"Manage security defaults\"",
+		  .cure = "use an app-only token, which they do not touch: the app's own credential with mstoken "
+		    "(client-secret-file, or cert and key)" },
+		{ .cause = "a Conditional Access policy blocks the app here",
+		  .tell = "entra.microsoft.com > Sign-in logs > Service principal sign-ins, by the correlation ID above",
+		  .cure = "an administrator leaves the app out of the policy that is named there" },
+	},
+},
+{
+	.stages = TOKEN, .pattern = "AADSTS53003|AADSTS53000|AADSTS53001|AADSTS53002|AADSTS530034|"
 	    "AADSTS530036|AADSTS500014",
 	.sample = "invalid_grant: AADSTS53003: Access has been blocked by Conditional Access policies. The access policy "
 	    "does not allow token issuance",
@@ -258,8 +273,6 @@ static const struct diag_row rows[] = {
 		    "correlation ID above) > Conditional Access names the policy",
 		  .cure = "an administrator adds this machine's public address to the policy's named locations, or "
 		    "leaves the app out of the policy" },
-		{ .cause = "security defaults block the kind of sign-in",
-		  .cure = "use an app-only token (client credentials), which they do not touch" },
 	},
 },
 {

@@ -22,6 +22,10 @@ static const struct diag_row rows[] = {
 		    "\tmsfetch --rebuild {sh:maildir}\n"
 		    "they were consumed (spool): what the server has now counts as fetched with\n"
 		    "\tmsfetch --baseline {sh:maildir}" },
+		{ .cause = "--state names another state than the one that this Maildir was filled with; the Maildir may be that of "
+		    "the account, though --pipe alone was meant",
+		  .tell = "it has a state of its own:\n\tls -l {sh:maildir}/.mstools.db",
+		  .cure = "leave --state out; or, to give messages to --pipe alone, use an account without maildir" },
 	},
 },
 {
@@ -112,7 +116,7 @@ static const struct diag_row rows[] = {
 	.cause = {
 		{ .cause = "the directory above does not exist (msfetch makes the Maildir, not its parents), or a disk is not mounted",
 		  .tell = "\tnamei -l {sh:subject}",
-		  .cure = "make the parent, or mount the disk" },
+		  .cure = "mount the disk, or make the directory:\n\tmkdir -p -- {sh:parent}" },
 	},
 },
 {
@@ -127,8 +131,9 @@ static const struct diag_row rows[] = {
 	.stages = LOCAL, .pattern = "Broken pipe",
 	.sample = "standard output: Broken pipe",
 	.cause = {
-		{ .cause = "the program that reads the receipts has ended",
-		  .cure = "nothing is lost: the next run writes the receipts that are owed" },
+		{ .cause = "the program that reads the output has ended, or refused its arguments",
+		  .tell = "what it said itself stands beside this",
+		  .cure = "mend what it says; nothing is lost: the next run of msfetch writes the receipts that are owed" },
 	},
 },
 {
@@ -233,6 +238,10 @@ static const struct diag_row rows[] = {
 		    "file; the others were done",
 		  .tell = "FILE being what was read; from standard input, the token is line 1:\n\tsed -n NUMBERp FILE | cat -A",
 		  .cure = "take the line out; keep the tabs when cutting and joining (cut, awk -F'\\t' -v OFS='\\t')" },
+		{ .cause = "a message itself was named: the operands of msmark are files of receipts",
+		  .tell = "the name in front of the line's number is that of a delivered file",
+		  .cure = "give its path as a line of standard input:\n"
+		    "\t{ {mstoken}; printf '%s\\n' /PATH/OF/FILE; } | msmark -u {sh:user} ..." },
 	},
 },
 

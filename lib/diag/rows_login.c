@@ -166,6 +166,14 @@ static const struct diag_row rows[] = {
 		    ADD_PERMISSION "\n"
 		    "and, if a role or permission changed within the last hour, a fresh token:\n"
 		    "\t{mstoken} --force" },
+		{ .cause = "the app was made known to Exchange (New-ServicePrincipal) within the last two hours, and not all of "
+		    "its servers know yet",
+		  .tell = "the command above shows {oid} already",
+		  .cure = "try again later:\n\t{mscheck}" },
+		{ .cause = "the mailbox {user} is misspelt, or belongs to another tenant than {tenant}",
+		  .tell = "prints the mailbox if there is one:\n"
+		    "\tGet-EXOMailbox -Identity {ps:user} | Format-List PrimarySmtpAddress,RecipientTypeDetails",
+		  .cure = "set user to the PrimarySmtpAddress, and tenant to the mailbox's own" },
 	},
 },
 {

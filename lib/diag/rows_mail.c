@@ -147,7 +147,7 @@ static const struct diag_row rows[] = {
 	.title = "a folder that does not exist",
 	.cause = {
 		{ .cause = "there is no folder {subject}: misspelt, or named in the mailbox's own language",
-		  .tell = "all folders and their attributes:\n\tmstoken ... | msls",
+		  .tell = "all folders and their attributes:\n\t{mstoken} | {msls}",
 		  .cure = "copy the name from there (levels are separated by \"/\"), or name it by attribute: -F '\\Sent', "
 		    "'\\Trash', '\\Drafts', '\\Junk'; msmark --create makes a missing --move target" },
 	},

@@ -43,7 +43,7 @@ static const struct diag_row rows[] = {
 		{ .cause = "the proxy lets nobody through to port 993 (most let only 443 through)",
 		  .tell = "the first works and the second does not:\n"
 		    "\tcurl -sv -x {sh:proxy} https://login.microsoftonline.com -o /dev/null\n"
-		    "\tcurl -sv -x {sh:proxy} telnet://{host}:993 </dev/null",
+		    "\tcurl -sv -x {sh:proxy} telnet://{sh:host}:993 </dev/null",
 		  .cure = "have {host}:993 allowed on the proxy {proxy}, or use a SOCKS proxy "
 		    "(proxy = \"socks5h://HOST:PORT\"), or have the firewall let this machine reach port 993 itself" },
 		{ .cause = "it is no proxy that knows CONNECT",
@@ -128,7 +128,7 @@ static const struct diag_row rows[] = {
 		  .cure = "leave host, port and authority out and set cloud" },
 		{ .cond = COND_NO_PROXY,
 		  .cause = "a firewall refuses the connection; from here it goes only through a proxy",
-		  .tell = "port 443 of the same host works:\n\tcurl -sI https://{peerhost} | head -n 1",
+		  .tell = "port 443 of the same host works:\n\tcurl -sI https://{sh:peerhost} | head -n 1",
 		  .cure = "have {peer} opened, or set proxy = \"http://HOST:PORT\"" },
 	},
 },
@@ -139,7 +139,7 @@ static const struct diag_row rows[] = {
 		{ .cond = COND_NO_PROXY,
 		  .cause = "a firewall drops the connection: the company lets only its proxy out",
 		  .tell = "port 443 of the same host works, or a browser here needs a proxy:\n"
-		    "\tcurl -sI -m 20 https://{peerhost} | head -n 1",
+		    "\tcurl -sI -m 20 https://{sh:peerhost} | head -n 1",
 		  .cure = "have {peer} opened, or set proxy = \"http://HOST:PORT\"" },
 		{ .cause = "IPv6 is announced here but leads nowhere",
 		  .tell = "with -4 it works",
@@ -272,7 +272,7 @@ static const struct diag_row rows[] = {
 		{ .cause = "the port is not one where TLS begins at once: 143 and 587 are not, 993 is",
 		  .cure = "leave port out, or set port = 993" },
 		{ .cause = "something in between answers in plain text (a proxy, a guest network)",
-		  .tell = "\tcurl -sv -m 10 telnet://{peer} </dev/null",
+		  .tell = "\tcurl -sv -m 10 telnet://{sh:peer} </dev/null",
 		  .cure = "set proxy, or have {peer} let through unchanged" },
 	},
 },

@@ -8,6 +8,7 @@
 #define CONFIG	S(STAGE_CONFIG)
 #define CRED	S(STAGE_CREDENTIAL)
 
+#define PASTE	"type this, paste the Value, Enter, Ctrl-D (as an argument it would stay in the shell's history):"
 #define OVERVIEW "entra.microsoft.com > App registrations > All applications > the app > Overview"
 
 static const struct diag_row rows[] = {
@@ -51,8 +52,16 @@ static const struct diag_row rows[] = {
 	.cause = {
 		{ .cause = "no configuration file has a section of this name",
 		  .tell = "\tgrep -n ^account ~/.config/mstools/config /etc/mstools/config",
-		  .cure = "correct -a, or write the section; --config names another file. Cron has its own HOME: files of "
-		    "another user are not seen" },
+		  .cure = "correct -a, or write the section (--config names another file; cron has its own HOME, and files of "
+		    "another user are not seen):\n"
+		    "\taccount work {\n"
+		    "\t    tenant = contoso.onmicrosoft.com\n"
+		    "\t    client-id = APPLICATION-ID\n"
+		    "\t    client-secret-file = ~/.config/mstools/work.secret\n"
+		    "\t    user = NAME@DOMAIN\n"
+		    "\t    maildir = ~/Mail/work\n"
+		    "\t    token-cmd = \"mstoken -a work\"\n"
+		    "\t}" },
 	},
 },
 {
@@ -136,11 +145,11 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = CONFIG,
+	.stages = CONFIG, .kinds = K(ERR_CONFIG), /* a usage error names its option, and what to write */
 	.sample = "something in the configuration is wrong",
-	.title = "anything else about options and configuration",
+	.title = "anything else about the configuration",
 	.cause = {
-		{ .cause = "an option or a key of {config} has a value that does not do",
+		{ .cause = "a key of {config} has a value that does not do",
 		  .cure = "mstools-config(5) describes each key; --config /dev/null leaves the files out" },
 	},
 },
@@ -214,8 +223,9 @@ static const struct diag_row rows[] = {
 		  .tell = "asks for it and shows whether it fits:\n"
 		    "\topenssl pkcs12 -in {sh:credential} -noout    (PKCS#12)\n"
 		    "\topenssl pkey -in {sh:credential} -noout      (PEM)",
-		  .cure = "write the right one to the file, without anything else:\n"
-		    "\t(umask 077; printf %s 'PASS-PHRASE' > PASS-FILE)" },
+		  .cure = "write the right one to the file: type this, then the pass phrase, Enter, Ctrl-D (as an argument it would "
+		    "stay in the shell's history):\n"
+		    "\t(umask 077; cat > PASS-FILE)" },
 		{ .cause = "no pass phrase is given, and the key has one",
 		  .cure = "set cert-pass-file" },
 	},
@@ -298,8 +308,8 @@ static const struct diag_row rows[] = {
 	.sample = "the client secret is empty",
 	.cause = {
 		{ .cause = "there is nothing in the file, or nothing came out of the command",
-		  .cure = "write the secret's Value to it, without anything else:\n"
-		    "\t(umask 077; printf %s 'THE-VALUE' > {sh:subject})" },
+		  .cure = "write the secret's Value to it, without anything else: " PASTE "\n"
+		    "\t(umask 077; cat > {sh:subject})" },
 	},
 },
 {
@@ -308,8 +318,8 @@ static const struct diag_row rows[] = {
 	.cause = {
 		{ .cause = "the file holds more than the secret (a comment, a second line, bytes of another encoding)",
 		  .tell = "\twc -lc {sh:subject}",
-		  .cure = "write the secret's Value to it, without anything else:\n"
-		    "\t(umask 077; printf %s 'THE-VALUE' > {sh:subject})" },
+		  .cure = "write the secret's Value to it, without anything else: " PASTE "\n"
+		    "\t(umask 077; cat > {sh:subject})" },
 	},
 },
 {

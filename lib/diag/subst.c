@@ -18,8 +18,8 @@
 /* clang-format off */
 enum name {
 	N_AADSTS, N_ACCOUNT, N_APPID, N_AUD, N_AUTHORITY, N_CA, N_CLIENT, N_CLOCK, N_CLOUD,
-	N_CONFIG, N_CREDENTIAL, N_DISPLAYNAME, N_EXP, N_FOLDER, N_HOST, N_MAILDIR, N_MSCHECK, N_MSTOKEN,
-	N_OID, N_PEER, N_PEERHOST, N_PROXY, N_PROXYHOST, N_ROLES, N_SCOPE, N_SCP, N_SUBJECT,
+	N_CONFIG, N_CREDENTIAL, N_DISPLAYNAME, N_EXP, N_FOLDER, N_HOST, N_MAILDIR, N_MSCHECK, N_MSLS, N_MSTOKEN,
+	N_OID, N_PARENT, N_PEER, N_PEERHOST, N_PROXY, N_PROXYHOST, N_ROLES, N_SCOPE, N_SCP, N_SUBJECT,
 	N_TENANT, N_TID, N_TOKENCMD, N_UPN, N_USER, NAMES
 };
 
@@ -43,8 +43,10 @@ static const struct {
 	[N_HOST] = { "host", "outlook.office365.com" },
 	[N_MAILDIR] = { "maildir", "MAILDIR" },
 	[N_MSCHECK] = { "mscheck", "mscheck -a NAME" },
+	[N_MSLS] = { "msls", "msls -a NAME" },
 	[N_MSTOKEN] = { "mstoken", "mstoken -a NAME" },
 	[N_OID] = { "oid", "OBJECT-ID" },
+	[N_PARENT] = { "parent", "DIRECTORY" },
 	[N_PEER] = { "peer", "HOST:PORT" },
 	[N_PEERHOST] = { "peerhost", "HOST" },
 	[N_PROXY] = { "proxy", "PROXY" },
@@ -168,6 +170,24 @@ program(char *buf, size_t size, const char *name, const struct diag_context *ctx
 	return buf;
 }
 
+/* The directory above the file that the error is about. */
+static const char *
+parent(char *buf, size_t size, const struct err *err)
+{
+	char *slash;
+
+	if (err == NULL || err->subject[0] == '\0')
+		return NULL;
+	snprintf(buf, size, "%s", err->subject);
+	for (slash = strchr(buf, '\0'); slash > buf + 1 && slash[-1] == '/'; slash--)
+		slash[-1] = '\0';
+	slash = strrchr(buf, '/');
+	if (slash == NULL)
+		return ".";
+	slash[slash == buf] = '\0';
+	return buf;
+}
+
 static const char *
 clock_words(char *buf, size_t size, const struct err *err, const struct diag_context *ctx)
 {
@@ -274,8 +294,12 @@ value(enum name n, char *buf, size_t size, const struct err *err, const struct d
 		return ctx->maildir;
 	case N_MSCHECK:
 		return program(buf, size, "mscheck", ctx);
+	case N_MSLS:
+		return program(buf, size, "msls", ctx);
 	case N_MSTOKEN:
 		return program(buf, size, "mstoken", ctx);
+	case N_PARENT:
+		return parent(buf, size, err);
 	case N_PEER:
 		return peer(buf, size, err, ctx, true);
 	case N_PEERHOST:

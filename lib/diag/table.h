@@ -37,7 +37,6 @@ enum diag_cond {
 	COND_SCP,	/* delegated token without IMAP.AccessAsUser.All */
 	COND_DELEGATED, /* delegated token with it: opens that person's mailboxes only */
 	COND_EXPIRED,	/* exp is past */
-	COND_NOT_YET,	/* nbf or iat is in the future: our clock */
 	COND_NO_OID,	/* app-only token without oid: no service principal in the tenant */
 	COND_CLOUD,	/* aud of one cloud, IMAP host of another */
 	COND_CLOCK,	/* the answer's time differs from ours */
@@ -51,7 +50,7 @@ enum diag_cond {
 	CONDS
 };
 
-#define DIAG_CAUSES 8
+#define DIAG_CAUSES 9
 
 struct diag_cause {
 	enum diag_cond cond;

@@ -46,6 +46,39 @@ first_hint() {
 	is "$(grep -m1 '^hint: ' "$err_file" | grep -cE "$1")" 1 "$2: named first" || show_run
 }
 
+# Those that wait, all at once, each with a server of its own.
+# apart NAME RULE PROGRAM OPTION...: in the background; met NAME: its outcome, as after run.
+apart() {
+	apart_name=$1 apart_rule=$2 apart_program=$3 whole=$T kept=$exchange_pid
+	shift 3
+	T=$T/$apart_name
+	mkdir "$T" && cd "$T" || bail_out "no $T"
+	exchange_up -e 'messages 3' -e "$apart_rule"
+	spawn "$T/client" "$apart_program" $imap_args -u box@contoso.example --token-file "$whole/token" "$@"
+	eval "client_$apart_name=\$pid server_$apart_name=\$exchange_pid"
+	T=$whole exchange_pid=$kept
+	cd "$T" || bail_out "no $T"
+}
+met() {
+	client='' server=''
+	eval "client=\$client_$1 server=\$server_$1"
+	finish "$client" 120
+	kill "$server" && wait "$server" 2>/dev/null
+	forget "$server"
+	ran="apart $1" exchange_log=$T/$1/exchange.log
+	cp "$1/client.out" "$out_file"
+	cp "$1/client.err" "$err_file"
+	take_rows
+}
+chmod 600 token
+apart greets 'on connect: stall' msls --timeout 5
+apart logs_in 'on authenticate: stall' msls --timeout 5
+apart stalls 'on uid fetch body: stall' msfetch --timeout 5 box
+apart ends_13 'on uid fetch body: bye Connection is closed. 13' msfetch box
+apart ends_14 'on uid fetch body: bye Connection closed. 14' msfetch box
+apart resets 'on uid fetch body: reset' msfetch box
+apart garbles 'on uid fetch body: send garbage (; close' msfetch box
+
 #
 # Name, connection, proxy, TLS, greeting
 #
@@ -108,8 +141,7 @@ list
 isnt "$status" 0 'no XOAUTH2'
 stderr_like '^hint: ' 'no XOAUTH2: a hint'
 
-exchange 'on connect: stall'
-list --timeout 5
+met greets
 isnt "$status" 0 'no greeting'
 stderr_like '^hint: .*something in between takes the connection' 'no greeting: why'
 
@@ -181,8 +213,7 @@ endpoint_up -e opaque
 (umask 077; echo secret >secret)
 run mstoken --no-cache $token_args --client-id x --client-secret-file secret --claims
 says 65 'the claims of an opaque token' 'tokens of personal accounts'
-exchange 'on authenticate: stall'
-list --timeout 5
+met logs_in
 says 69 'no answer to the login' 'the connection broke, or nothing came'
 exchange 'on authenticate: no Server Unavailable. 15'
 list
@@ -241,7 +272,7 @@ says 75 'throttled, the next run' 'wants a pause'
 
 exchange 'messages 3'
 list Nope
-says 66 'a folder that is not there' 'there is no folder Nope'
+says 66 'a folder that is not there' 'there is no folder Nope' ' +mstoken . msls$'
 exchange 'messages 3' 'on uid fetch: bad Command Argument Error. 11'
 list INBOX
 isnt "$status" 0 'a command that Exchange dislikes'
@@ -261,20 +292,17 @@ stderr_like '^hint: .*cannot render' 'a message that does not come: why'
 fetch() {
 	run msfetch $imap_args -u box@contoso.example --timeout 20 "$@" <token
 }
-n=3
-# session ACTION STATUS-RE HINT: what becomes of a fetch with that.
+# session NAME STATUS-RE HINT: what became of a fetch with that.
 session() {
-	n=$((n + 1))
-	exchange 'messages 3' "on uid fetch body: $1"
-	case $1 in stall) fetch --timeout 5 box$n ;; *) fetch box$n ;; esac
-	like "$status" "^($2)$" "$1: status $2" || show_run
-	stderr_like "^hint: .*$3" "$1: $3"
+	met "$1"
+	like "$status" "^($2)$" "a fetch where the server $1: status $2" || show_run
+	stderr_like "^hint: .*$3" "a fetch where the server $1: $3"
 }
-session 'bye Connection is closed. 13' 75 'ended the session'
-session 'bye Connection closed. 14' 75 'about ten errors'
-session stall 75 'firewall forgot the connection'
-session reset 75 'the connection broke'
-session 'send garbage (; close' '7[56]' 'does not belong here|connection broke'
+session ends_13 75 'ended the session'
+session ends_14 75 'about ten errors'
+session stalls 75 'firewall forgot the connection'
+session resets 75 'the connection broke'
+session garbles '7[56]' 'does not belong here|connection broke'
 exchange 'messages 9'
 fetch --pipe 'exit 1' boxp1
 says 78 'a filter that takes nothing' 'refuses whatever it gets'
@@ -334,7 +362,7 @@ mark --seen
 says 77 'not connected, marking' 'no permission on the mailbox'
 echo junk >got
 mark --seen
-says 65 'a line that is no receipt' 'the line with this number'
+says 65 'a line that is no receipt' 'the line with this number' 'a message itself was named'
 run msmark $imap_args --seen </dev/null
 says 78 'no token, marking' 'mstoken failed'
 
@@ -354,11 +382,12 @@ stderr_like '^hint: .*other things in it' 'a directory that is no Maildir: why'
 fetch no/such/parent
 isnt "$status" 0 'a Maildir without a parent'
 stderr_like '^hint: .*directory above does not exist' 'a Maildir without a parent: why'
+stderr_like '^hint:  +mkdir -p -- no/such$' 'a Maildir without a parent: what to type'
 fetch box9
 status_is 0 'a fetch that works'
 rm -f box9/.mstools.db*
 fetch box9
-says 78 'a lost state' 'the state .* was lost' 'msfetch --rebuild box9|--rebuild' '--baseline'
+says 78 'a lost state' 'use an account without maildir' 'the state .* was lost' 'msfetch --rebuild box9|--rebuild' '--baseline'
 echo 'this is no database' >text.db
 fetch --state "$T/text.db" box10
 says 78 'a state that is none' '--state names another file'
@@ -449,7 +478,7 @@ exchange 'messages 1'
 mkfifo reader
 # shellcheck disable=SC2016
 run sh -c 'exec 3<>reader 4>reader 3<&-; exec msfetch "$@" >&4' sh $imap_args -u box@contoso.example piped <token
-says 74 'nobody reads the receipts' 'that reads the receipts has ended'
+says 74 'nobody reads the receipts' 'that reads the output has ended'
 # shellcheck disable=SC2016
 run sh -c 'ulimit -n 6; exec msfetch "$@"' sh $imap_args -u box@contoso.example fewfiles <token
 says 71 'few open files' 'limit of this machine'

@@ -169,7 +169,7 @@ done <<'END'
 7000112 78 switched off
 70001 78 switched off
 53003 78 Conditional Access
-530035 78 security defaults
+530035 78 tenant's security defaults block
 50034 78 a person's sign-in
 50053 78 a person's sign-in
 50076 78 a person's sign-in

@@ -66,13 +66,50 @@ text_ok(const char *s)
 	return good;
 }
 
+/* A line to type: what is filled in is quoted, unless it is a program's own call; no secret stands in it. */
+static bool
+line_ok(const char *line, size_t n)
+{
+	static const char *const good[] = { "{sh:", "{ps:", "{mstoken}", "{mscheck}", "{msls}", "{ " };
+	const char *end = line + n;
+	bool fits;
+
+	if (memmem(line, n, "printf %s", 9) != NULL)
+		return false;
+	if (strncmp(line, "\thttps://", 9) == 0) /* to open in a browser */
+		return true;
+	for (; line < end; line++) {
+		fits = *line != '{' || line + 1 == end;
+		for (size_t i = 0; !fits && i < sizeof good / sizeof good[0]; i++)
+			fits = strncmp(line, good[i], strlen(good[i])) == 0;
+		if (!fits)
+			return false;
+	}
+	return true;
+}
+
+static bool
+typed_ok(const char *s)
+{
+	size_t n;
+
+	for (; s != NULL && *s != '\0'; s += n + (s[n] == '\n')) {
+		n = strcspn(s, "\n");
+		if (*s == '\t' && !line_ok(s, n)) {
+			note("%.*s", (int)n, s);
+			return false;
+		}
+	}
+	return true;
+}
+
 static void
 walk_row(const struct diag_section *s, const struct diag_row *r)
 {
 	const char *name = diag_name(r);
 	struct err err = ERR_INIT;
 	const struct diag_cause *c;
-	bool last = false, texts = true, found = true;
+	bool last = false, texts = true, typed = true, found = true;
 
 	for (int i = 0; i < DIAG_CAUSES; i++) {
 		c = &r->cause[i];
@@ -82,7 +119,9 @@ walk_row(const struct diag_section *s, const struct diag_row *r)
 		}
 		texts = texts && !last && text_ok(c->cause) && text_ok(c->cure) &&
 		    (c->tell == NULL || text_ok(c->tell));
+		typed = typed && typed_ok(c->tell) && typed_ok(c->cure);
 	}
+	ok(typed, "%s: what is to be typed is quoted, and has no secret in it", name);
 	ok(texts && r->cause[0].cause != NULL, "%s: texts are whole", name);
 	for (int st = STAGE_NONE; st < STAGES; st++) {
 		if ((r->stages & S(st)) == 0 || (r->stages & (r->stages - 1)) == (1u << STAGES) - 2)
@@ -166,10 +205,10 @@ always_a_hint(void)
 		}
 		ok(good, "stage %s: a hint for whatever happens", err_stage_name((enum err_stage)st));
 	}
-	err_set(&err, ERR_USAGE, STAGE_NONE, "", "zzz");
+	err_set(&err, ERR_USAGE, STAGE_CONFIG, "--max", "'3x' is not a number of at least 1");
 	str_clear(&s);
 	diag_hints(&s, &err, NULL);
-	is_int(s.len, 0, "usage errors get none");
+	is_str(s.s != NULL ? s.s : "", "", "usage errors that say it all get none");
 	str_release(&s);
 }
 
@@ -276,6 +315,30 @@ quoting(void)
 }
 
 static void
+parents(void)
+{
+	static const char *const cases[][2] = {
+		{ "/home/me/no such/box", "'/home/me/no such'" },
+		{ "no/such/box//", "no/such" },
+		{ "/box", "/" },
+		{ "box", "." },
+		{ "/", "/" },
+		{ "", "DIRECTORY" },
+	};
+	struct diag_context ctx = DIAG_CONTEXT_INIT;
+	struct err err = ERR_INIT;
+	struct str s = STR_INIT;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		err_set(&err, ERR_CREATE, STAGE_FILE, cases[i][0], "No such file or directory");
+		str_clear(&s);
+		diag_subst(&s, "{sh:parent}", &err, &ctx);
+		is_str(s.s, cases[i][1], "the directory above it");
+	}
+	str_release(&s);
+}
+
+static void
 good_claims(struct claims *c)
 {
 	memset(c, 0, sizeof *c);
@@ -321,6 +384,9 @@ login_causes(void)
 	       "-User '99999999-8888-7777-6666-555555555555' -AccessRights FullAccess") != NULL,
 	    "the permission too");
 	ok(strstr(s, "mstoken -a work --force") != NULL, "and a fresh token");
+	ok(strstr(s, "two hours") != NULL &&
+		strstr(s, "Get-EXOMailbox -Identity 'sales@contoso.com'") != NULL,
+	    "it may be too early, or the mailbox misspelt");
 	free(s);
 
 	swap(&c.aud, "https://graph.microsoft.com");
@@ -456,6 +522,7 @@ main(int argc, char **argv)
 	codes();
 	patterns();
 	quoting();
+	parents();
 	login_causes();
 	clocks();
 	options();
