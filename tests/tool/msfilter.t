@@ -258,6 +258,67 @@ status_is 0 'a filter that leaves something running'
 kill "$(cat left)"
 rm verdict.m1
 
+# A reader renames files while they are looked for and opened: each is found.
+spool 60
+perl -e '
+	while (!-e "stop") {
+		for my $i (1 .. 60) {
+			my $f = "M/cur/1700000000.V14U$i:2,";
+			rename("${f}S", "${f}FS") || rename("${f}FS", "${f}S");
+		}
+		select(undef, undef, undef, 0.001);
+	}' &
+reader=$!
+for f in M/new/*; do mv "$f" "M/cur/${f##*/}:2,S"; done
+msfilter -f got true >found 2>err
+: >stop
+wait "$reader"
+is "$(wc -l <found) $(cat err)" '60 ' 'renamed by a reader all the time, and found each time'
+
+# A directory of that name above the Maildir.
+spool 1
+rm -rf new
+mkdir new
+mv M new/M
+mv new/M/new/1700000000.V14U1 new/M/cur/1700000000.V14U1:2,S
+sed "s|$T/M|$T/new/M|" got >got.new && mv got.new got
+run msfilter -f got ./flt
+status_is 0 'a Maildir in a directory called new'
+ok 'has what it had' [ -e new/M/cur/1700000000.V14U1:2,S ]
+
+# What a full disk has cut off.
+spool 15
+rm M/new/1700000000.V14U2
+mv got got.work
+printf '1\n1' >got.done
+echo 'exit 78' >verdict.m3
+run msfilter -f got ./flt
+rm verdict.m3
+run msfilter -f got ./flt
+is "$(uids "$out_file")" '3 4 5 6 7 8 9 10 11 12 13 14 15 ' 'a count cut off: none is skipped'
+spool 2
+mv got got.work
+printf 'box@contoso.example\tINBOX\t14\t7\t2026-01-0' >got.later
+cp got.later got.refused
+cp got.later accepted
+echo 'exit 75' >verdict.m1
+echo 'exit 1' >verdict.m2
+run msfilter -f got ./flt
+rm verdict.*
+is "$(uids got.refused)" '7 2 ' 'a refused receipt cut off: the next has its own line'
+run msfilter -f got ./flt
+is "$(uids "$out_file")" '1 ' 'and what was left for later is a receipt'
+spool 1
+msfilter -f got ./flt >>accepted 2>err
+is "$(uids accepted)" '7 1 ' 'an accepted one likewise'
+
+spool 1
+export MSTOOLS_CLIENT_SECRET=hush
+run msfilter -f got sh -c 'env >environment'
+unset MSTOOLS_CLIENT_SECRET
+like "$(cat environment)" '^MSTOOLS_FILE=' 'the filter has its environment'
+unlike "$(cat environment)" hush 'but no client secret'
+
 #
 # Usage
 #
