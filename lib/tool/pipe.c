@@ -1,5 +1,6 @@
 #include "tool/pipe.h"
 
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -18,6 +19,7 @@
 #include "crew/wire.h"
 
 #define GRACE_MS 2000 /* between SIGTERM and SIGKILL */
+#define SIGNAL_MAX 64
 #define VARS 5
 
 extern char **environ;
@@ -67,12 +69,13 @@ in_path(const char *word, size_t len)
 {
 	const char *dir = getenv("PATH"), *end;
 	bool found = false;
+	struct stat st;
 	char *file;
 
 	for (; dir != NULL && !found; dir = *end == ':' ? end + 1 : NULL) {
 		end = strchrnul(dir, ':');
 		file = xasprintf("%.*s/%.*s", (int)(end - dir), dir, (int)len, word);
-		found = end > dir && access(file, X_OK) == 0;
+		found = end > dir && access(file, X_OK) == 0 && stat(file, &st) == 0 && S_ISREG(st.st_mode);
 		free(file);
 	}
 	return found;
@@ -170,8 +173,9 @@ result_of(int status, char why[160])
 	case 127:
 		return PIPE_BROKEN;
 	default:
-		/* What sh says of a command that a signal ended. */
-		return WEXITSTATUS(status) > 128 ? PIPE_LATER : PIPE_REJECTED;
+		/* 128 and the number is what sh says of a command that a signal ended. */
+		return WEXITSTATUS(status) > 128 && WEXITSTATUS(status) <= 128 + SIGNAL_MAX ? PIPE_LATER
+											    : PIPE_REJECTED;
 	}
 }
 

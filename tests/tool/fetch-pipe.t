@@ -58,6 +58,18 @@ stderr_like 'message 21 .*quarantined' 'they are named'
 fetch --pipe ./keep md2
 stdout_is '' 'and not given again at once'
 
+for s in 143 192; do
+	rm -rf md3
+	fetch --pipe "./but 20 $s" --max 30 md3
+	status_is 75 "$s, what sh says of a signal: later"
+done
+for s in 193 255; do
+	rm -rf md3
+	fetch --pipe "./but 20 $s" --max 30 md3
+	status_is 65 "$s: rejected"
+done
+rm -rf md3
+
 fetch --pipe './but "30 31 32 33 34" 1' md3
 status_is 78 'five rejected in a row: the run stops'
 stderr_unlike quarantined 'and nothing is quarantined'
@@ -74,6 +86,27 @@ fetch --pipe 'sleep 100' --pipe-timeout 1 --max 1 md4
 status_is 75 'a command that takes too long: later'
 fetch --pipe 'i=3; while [ $i -lt 100 ]; do [ ! -e /proc/$$/fd/$i ] || exit 78; i=$((i + 1)); done' --max 1 md4
 status_is 0 'it inherits standard descriptors, nothing else'
+
+# All that the filter has of us, where the token comes from a command and a client secret is in our environment.
+cat >look <<'X'
+for fd in /proc/$$/fd/[0-9]; do readlink "$fd"; done
+tr '\0' '\n' </proc/$$/environ >environment
+tr '\0' '\n' </proc/$$/cmdline >cmdline
+X
+tr -d '\n' <token >secret
+export MSTOOLS_CLIENT_SECRET=hush-hush
+run msfetch $imap_args -u $box --token-cmd "cat '$T/token'" --pipe '. ./look' --max 1 md4
+unset MSTOOLS_CLIENT_SECRET
+status_is 0 'a filter that looks at what it has'
+cp "$err_file" fds
+like "$(head -n 1 fds)" "^$T/md4/tmp/mstools/" 'on descriptor 0 the message'
+is "$(sed 1d fds | sort -u)" "$(readlink -f "$err_file")" 'and for the rest standard error'
+is "$(wc -l <fds)" 3 'three in all'
+ok 'no token in its environment or argument' sh -c '! cat environment cmdline | grep -qFf secret'
+unlike "$(cat environment cmdline)" hush-hush 'and no client secret'
+is "$(sed -n 's/^\(MSTOOLS_[A-Z]*\)=.*/\1/p' environment | grep -v WORKER | sort | tr '\n' ' ')" \
+    'MSTOOLS_DATE MSTOOLS_FOLDER MSTOOLS_UID MSTOOLS_UIDVALIDITY MSTOOLS_USER ' 'what it is told'
+
 printf '#!/bin/sh\ncat /proc/$PPID/comm >parent\n' >parent.sh
 chmod +x parent.sh
 for cmd in ./parent.sh 'sh parent.sh x'; do
