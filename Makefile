@@ -40,7 +40,8 @@ endif
 P_CFLAGS = -std=c11 $(WARN) $(WERROR) $(HARDEN)
 P_CPPFLAGS = -Ilib $(DEFS)
 P_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANLINK)
-# As needed: msfetch without libcurl and the thirty libraries behind it starts in half the time.
+# As needed: msfetch without libcurl and the thirty libraries behind it starts in half the time;
+# msworker loads it (imap/dial_proxy.c) when it has to go through a proxy.
 # libcurl by its OpenSSL flavour's file name: -lcurl is the GnuTLS one wherever libetpan-dev is installed.
 LIBS	= -Wl,--as-needed -letpan -l:libcurl.so.4 -lssl -lcrypto -lsqlite3 -ljansson -lseccomp -lpthread
 COMPILE	= $(CC) $(P_CPPFLAGS) $(CPPFLAGS) $(P_CFLAGS) $(CFLAGS) -MMD -MP

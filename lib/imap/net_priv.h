@@ -1,4 +1,4 @@
-/* net_priv: the insides of net, shared by net.c (waiting, reading), dial.c (TCP) and tls.c.  Not for others. */
+/* net_priv: the insides of net, shared by net.c (waiting, reading), dial*.c (TCP) and tls.c.  Not for others. */
 #ifndef MSTOOLS_NET_PRIV_H
 #define MSTOOLS_NET_PRIV_H
 
@@ -55,6 +55,10 @@ int net_fail_tls(struct net *, enum err_stage, int ret);
 int net_wait(struct net *, short events, int ms);
 /* Looks at the watched descriptor without waiting: 0 go on, -1 stopped (net_fail was called). */
 int net_look(struct net *);
+
+/* The two ways of net_dial: fd connected, not blocking, close-on-exec; or -1, net_fail was called. */
+int dial_direct(struct net *);
+int dial_proxy(struct net *);
 
 int tls_prepare(struct net *, struct err *);
 void tls_release(struct net *);
