@@ -1,7 +1,6 @@
 /* msls: the folders of a mailbox, or the messages of a folder. */
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -9,70 +8,20 @@
 #include "base/opt.h"
 #include "base/secret.h"
 #include "base/stdfd.h"
+#include "base/stop.h"
 #include "diag/diag.h"
-#include "entra/claims.h"
 #include "entra/source.h"
 #include "tool/list.h"
-
-static volatile sig_atomic_t stop;
-
-static void
-on_signal(int sig)
-{
-	stop = sig;
-}
-
-static void
-catch_signals(void)
-{
-	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP };
-	struct sigaction sa, old;
-	size_t i;
-
-	signal(SIGPIPE, SIG_IGN);
-	memset(&sa, 0, sizeof sa);
-	sa.sa_handler = on_signal;
-	for (i = 0; i < sizeof sigs / sizeof sigs[0]; i++)
-		if (sigaction(sigs[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(sigs[i], &sa, NULL);
-}
-
-static int
-report(const struct options *o, struct source *source, const struct list_report *rep, const struct err *err)
-{
-	struct diag_context dc = DIAG_CONTEXT_INIT;
-	const struct secret *token;
-	struct claims claims;
-	int status;
-
-	memset(&claims, 0, sizeof claims);
-	diag_options(&dc, o);
-	if (*rep->folder != '\0')
-		dc.folder = rep->folder;
-	/* At these stages the token is there, and what it says of itself is the best hint. */
-	if ((err->stage == STAGE_LOGIN || err->stage == STAGE_FIRST) &&
-	    source_token(source, &token, NULL) == 0 && claims_parse(token->s, token->len, &claims) == 1)
-		dc.claims = &claims;
-	status = diag_report(err, &dc);
-	claims_release(&claims);
-	return status;
-}
-
-static void
-die_by(int sig)
-{
-	signal(sig, SIG_DFL);
-	raise(sig);
-}
 
 int
 main(int argc, char **argv)
 {
+	const volatile sig_atomic_t *stop;
 	struct source *source = NULL;
 	struct list_report rep;
 	struct err err = ERR_INIT;
 	struct options o;
-	int status = 0;
+	int status = 0, sig;
 
 	secret_process();
 	stdfd_open();
@@ -81,18 +30,16 @@ main(int argc, char **argv)
 		return diag_report(&err, NULL);
 	log_init("msls", o.verbose);
 	memset(&rep, 0, sizeof rep);
-	catch_signals();
+	stop = stop_catch();
 	if (source_open(&source, &o, &err) == 0) {
-		source_set_stop(source, &stop);
-		(void)list_run(&o, source, &stop, &rep, &err);
+		source_set_stop(source, stop);
+		(void)list_run(&o, source, stop, &rep, &err);
 	}
-	if (err.sys == EPIPE) /* "msls … | head" has seen enough */
-		stop = SIGPIPE;
-	if (err.kind != ERR_NONE && !stop)
-		status = report(&o, source, &rep, &err);
+	sig = err.sys == EPIPE ? SIGPIPE : *stop; /* "msls … | head" has seen enough */
+	if (err.kind != ERR_NONE && sig == 0)
+		status = diag_report_mailbox(&err, &o, source, "", rep.folder);
 	source_free(source);
 	opt_release(&o);
-	if (stop)
-		die_by(stop);
+	stop_die(sig != 0 ? sig : *stop);
 	return status;
 }

@@ -1,6 +1,5 @@
 /* msmark: flags, moves or deletes the messages that receipts name. */
 #include <signal.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -8,67 +7,15 @@
 #include "base/opt.h"
 #include "base/secret.h"
 #include "base/stdfd.h"
+#include "base/stop.h"
 #include "diag/diag.h"
-#include "entra/claims.h"
 #include "entra/source.h"
 #include "tool/mark.h"
-
-static volatile sig_atomic_t stop;
-
-static void
-on_signal(int sig)
-{
-	stop = sig;
-}
-
-static void
-catch_signals(void)
-{
-	static const int sigs[] = { SIGTERM, SIGINT, SIGHUP };
-	struct sigaction sa, old;
-	size_t i;
-
-	signal(SIGPIPE, SIG_IGN);
-	memset(&sa, 0, sizeof sa);
-	sa.sa_handler = on_signal;
-	for (i = 0; i < sizeof sigs / sizeof sigs[0]; i++)
-		if (sigaction(sigs[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-			sigaction(sigs[i], &sa, NULL);
-}
-
-static int
-report(const struct options *o, struct source *source, const struct mark_report *rep, const struct err *err)
-{
-	struct diag_context dc = DIAG_CONTEXT_INIT;
-	const struct secret *token;
-	struct claims claims;
-	int status;
-
-	memset(&claims, 0, sizeof claims);
-	diag_options(&dc, o);
-	if (*rep->user != '\0')
-		dc.user = rep->user;
-	if (*rep->folder != '\0')
-		dc.folder = rep->folder;
-	/* At these stages the token is there, and what it says of itself is the best hint. */
-	if ((err->stage == STAGE_LOGIN || err->stage == STAGE_FIRST) &&
-	    source_token(source, &token, NULL) == 0 && claims_parse(token->s, token->len, &claims) == 1)
-		dc.claims = &claims;
-	status = diag_report(err, &dc);
-	claims_release(&claims);
-	return status;
-}
-
-static void
-die_by(int sig)
-{
-	signal(sig, SIG_DFL);
-	raise(sig);
-}
 
 int
 main(int argc, char **argv)
 {
+	const volatile sig_atomic_t *stop;
 	struct source *source = NULL;
 	struct mark_report rep;
 	struct err err = ERR_INIT;
@@ -82,16 +29,15 @@ main(int argc, char **argv)
 		return diag_report(&err, NULL);
 	log_init("msmark", o.verbose);
 	memset(&rep, 0, sizeof rep);
-	catch_signals();
+	stop = stop_catch();
 	if (source_open(&source, &o, &err) == 0) {
-		source_set_stop(source, &stop);
-		(void)mark_run(&o, source, &stop, &rep, &err);
+		source_set_stop(source, stop);
+		(void)mark_run(&o, source, stop, &rep, &err);
 	}
-	if (err.kind != ERR_NONE && !stop)
-		status = report(&o, source, &rep, &err);
+	if (err.kind != ERR_NONE && *stop == 0)
+		status = diag_report_mailbox(&err, &o, source, rep.user, rep.folder);
 	source_free(source);
 	opt_release(&o);
-	if (stop)
-		die_by(stop);
+	stop_die(*stop);
 	return status;
 }

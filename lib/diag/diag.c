@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "diag/table.h"
+#include "entra/claims.h"
+#include "entra/source.h"
 
 const struct diag_section *const diag_sections[] = {
 	&diag_section_setup,
@@ -205,6 +207,30 @@ diag_report(const struct err *err, const struct diag_context *ctx)
 		log_hint(hints.s);
 	str_release(&hints);
 	return err_status(err->kind);
+}
+
+int
+diag_report_mailbox(const struct err *err, const struct options *o, struct source *source, const char *user,
+    const char *folder)
+{
+	struct diag_context dc = DIAG_CONTEXT_INIT;
+	const struct secret *token;
+	struct claims claims;
+	int status;
+
+	memset(&claims, 0, sizeof claims);
+	diag_options(&dc, o);
+	if (*user != '\0')
+		dc.user = user;
+	if (*folder != '\0')
+		dc.folder = folder;
+	/* At these stages the token is there, and what it says of itself is the best hint. */
+	if ((err->stage == STAGE_LOGIN || err->stage == STAGE_FIRST) &&
+	    source_token(source, &token, NULL) == 0 && claims_parse(token->s, token->len, &claims) == 1)
+		dc.claims = &claims;
+	status = diag_report(err, &dc);
+	claims_release(&claims);
+	return status;
 }
 
 static const char *

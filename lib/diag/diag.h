@@ -14,6 +14,8 @@
  *	dc.claims = &claims;			(once there is a token)
  *	...
  *	return diag_report(&err, &dc);
+ *
+ * or diag_report_mailbox(), which does so for msfetch, msmark and msls.
  */
 #ifndef MSTOOLS_DIAG_H
 #define MSTOOLS_DIAG_H
@@ -25,6 +27,7 @@
 
 struct claims;	/* entra/claims.h */
 struct options; /* base/opt.h */
+struct source;	/* entra/source.h */
 
 /* Where the token came from: decides what "a fresh token" means in a hint. */
 enum diag_source {
@@ -70,6 +73,14 @@ void diag_options(struct diag_context *, const struct options *);
  * With $MSTOOLS_STAGE set, for mscheck, a line "PROGRAM: stage: STAGE: ROW" comes first.
  */
 int diag_report(const struct err *err, const struct diag_context *ctx);
+
+/*
+ * The same for a program that reads a mailbox: the context is made of its
+ * options and, where the login was refused, of what source's token says of
+ * itself.  user and folder: what the error is about; "" where the options know.
+ */
+int diag_report_mailbox(const struct err *, const struct options *, struct source *, const char *user,
+    const char *folder);
 
 /* The hints alone, one a line, without "hint: "; nothing is added where the table knows nothing. */
 void diag_hints(struct str *out, const struct err *err, const struct diag_context *ctx);
