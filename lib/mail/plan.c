@@ -382,17 +382,6 @@ plan_cut(const struct plan *p)
 	return p->was_cut;
 }
 
-int
-plan_each(const struct plan *p, int (*cb)(uint32_t, int64_t, uint64_t, void *), void *arg)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < p->n && rc == 0; i++)
-		rc = cb(p->entry[i].uid, p->entry[i].date, p->entry[i].size, arg);
-	return rc;
-}
-
 unsigned
 plan_worth(const struct plan *p, unsigned limit)
 {

@@ -84,8 +84,6 @@ void plan_total(const struct plan *, uint64_t *messages, uint64_t *bytes);
 uint64_t plan_left(const struct plan *);
 /* Were messages left for the next run by max or max_bytes? */
 bool plan_cut(const struct plan *);
-/* Chosen UIDs in order, for --dry-run; the callback returns 0 to go on, -1 to stop (which is returned). */
-int plan_each(const struct plan *, int (*cb)(uint32_t uid, int64_t date, uint64_t size, void *), void *);
 /* How many connections the backlog is worth, 1 … limit. */
 unsigned plan_worth(const struct plan *, unsigned limit);
 

@@ -183,18 +183,6 @@ link_set_serial(struct link *l)
 	l->loss.serial = true;
 }
 
-const char *
-link_user(const struct link *l)
-{
-	return l->user;
-}
-
-const char *
-link_host(const struct link *l)
-{
-	return l->o->host;
-}
-
 /* Is another lane up?  Then the loss of this one is no reason to stop. */
 static bool
 others_up(const struct link *l, int but)

@@ -109,7 +109,4 @@ uint32_t link_look_skip(const struct link *);
 bool link_serial(const struct link *);
 void link_set_serial(struct link *);
 
-const char *link_user(const struct link *); /* as given */
-const char *link_host(const struct link *);
-
 #endif
