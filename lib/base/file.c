@@ -18,6 +18,17 @@
 #define LOCK_POLL_MS 50
 
 int
+random_bytes(void *out, size_t n)
+{
+	ssize_t k;
+
+	do
+		k = getrandom(out, n, 0);
+	while (k == -1 && errno == EINTR);
+	return k == (ssize_t)n ? 0 : -1;
+}
+
+int
 write_all(int fd, const void *data, size_t n)
 {
 	const char *p = data;
@@ -130,9 +141,8 @@ temp_name(const char *name, char out[NAME_MAX + 1])
 	char digits[17];
 	int n;
 
-	while (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r)
-		if (errno != EINTR)
-			return -1;
+	if (random_bytes(r, sizeof r) == -1)
+		return -1;
 	hex(digits, r, sizeof r);
 	n = snprintf(out, NAME_MAX + 1, ".%s.%s", name, digits);
 	if (n < 0 || n > NAME_MAX) {

@@ -15,6 +15,8 @@
 #include "secret.h"
 #include "util.h"
 
+/* n random bytes, 256 at most (so many come at once).  0, or -1 with errno. */
+int random_bytes(void *, size_t n);
 /* Writes all n bytes; 0, or -1 with errno (a short write that makes no progress is ENOSPC). */
 int write_all(int fd, const void *, size_t n);
 /* Opens for reading; a FIFO without waiting for its writer.  -1 with errno. */

@@ -6,12 +6,11 @@
  * - "In vain" is told by the failure's number: if it is not the one that was
  *   there before we waited, it is of an attempt that ended while we did.
  */
-#include <sys/random.h>
-
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "cache.h"
@@ -130,7 +129,7 @@ failure_number(void)
 {
 	uint64_t n = 0;
 
-	if (getrandom(&n, sizeof n, 0) != (ssize_t)sizeof n)
+	if (random_bytes(&n, sizeof n) == -1)
 		n = (uint64_t)now_ms();
 	return (n >> 12) | 1;
 }

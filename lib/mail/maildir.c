@@ -8,7 +8,6 @@
 #include "mail/maildir.h"
 
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <dirent.h>
@@ -392,7 +391,7 @@ maildir_id_write(struct maildir *md, const char *id, struct err *err)
 	/* A run that finds it as it should be writes nothing. */
 	if (maildir_id_read(md, old, &ignored) == 1 && strcmp(old, id) == 0 && maildir_self(md) != 0)
 		return 0;
-	if (maildir_self(md) == 0 && getrandom(md->self, sizeof md->self, 0) != (ssize_t)sizeof md->self)
+	if (maildir_self(md) == 0 && random_bytes(md->self, sizeof md->self) == -1)
 		return err_sys(err, ERR_OS, STAGE_FILE, errno, md->path, "no random numbers");
 	hex(self, md->self, sizeof md->self);
 	snprintf(buf, sizeof buf, "%s\n%s\n", id, self);

@@ -8,7 +8,6 @@
  *   alone is written again that way.
  * - Nothing here reads more than the schema and one row.
  */
-#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -19,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/util.h"
 #include "mail/state_int.h"
 
@@ -130,7 +130,7 @@ make_schema(struct state *st, struct err *err)
 	size_t i;
 	int rc;
 
-	if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
+	if (random_bytes(id, sizeof id) == -1)
 		return err_sys(err, ERR_OS, STAGE_FILE, errno, st->path, "no random numbers");
 	hex(idhex, id, sizeof id);
 	str_addf(&s, "BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d; ",

@@ -1,4 +1,5 @@
-/* file: whole reads and writes, replacement, locks, the checks of secrets. */
+/* file: random bytes, whole reads and writes, replacement, locks, the checks of secrets. */
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -9,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/file.h"
 #include "t.h"
@@ -31,6 +33,30 @@ put(const char *name, const char *text, mode_t mode)
 		printf("Bail out! cannot write %s\n", name);
 		exit(1);
 	}
+}
+
+static int random_errno; /* of the next getrandom(2); 0: it works */
+
+ssize_t
+getrandom(void *p, size_t n, unsigned flags)
+{
+	errno = random_errno;
+	random_errno = 0;
+	return errno != 0 ? -1 : syscall(SYS_getrandom, p, n, flags);
+}
+
+static void
+test_random(void)
+{
+	unsigned char a[16] = { 0 }, b[16] = { 0 };
+
+	random_errno = EINTR;
+	is_int(random_bytes(a, sizeof a), 0, "random bytes in spite of a signal");
+	is_int(random_bytes(b, sizeof b), 0, "and others");
+	ok(memcmp(a, b, sizeof a) != 0, "that differ");
+	random_errno = ENOSYS;
+	is_int(random_bytes(a, sizeof a), -1, "none");
+	is_int(errno, ENOSYS, "says why");
 }
 
 static int
@@ -252,6 +278,7 @@ main(void)
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	dirfd_ = open(t_tmpdir(), O_RDONLY | O_DIRECTORY);
+	test_random();
 	test_read();
 	test_replace();
 	test_paths();
