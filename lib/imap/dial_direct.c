@@ -50,7 +50,8 @@ wait_until(struct net *n, struct pollfd *p, size_t count, int64_t until)
 struct lookup {
 	char host[256], port[8];
 	struct addrinfo hints, *found;
-	int done; /* eventfd */
+	int status; /* getaddrinfo's */
+	int done;   /* eventfd */
 };
 
 static void *
@@ -58,7 +59,8 @@ look_up(void *arg)
 {
 	struct lookup *l = arg;
 
-	if (getaddrinfo(l->host, l->port, &l->hints, &l->found) != 0)
+	l->status = getaddrinfo(l->host, l->port, &l->hints, &l->found);
+	if (l->status != 0)
 		l->found = NULL;
 	eventfd_write(l->done, 1);
 	return NULL;
@@ -112,7 +114,9 @@ find_host(struct net *n, int64_t until)
 	pthread_join(thread, NULL);
 	found = l->found;
 	if (found == NULL)
-		net_fail(n, ERR_UNAVAIL, STAGE_DNS, "name or service not known");
+		net_fail(n, ERR_UNAVAIL, STAGE_DNS,
+		    l->status == EAI_AGAIN ? "temporary failure in name resolution"
+					   : "name or service not known");
 out:
 	if (l->done != -1)
 		close(l->done);

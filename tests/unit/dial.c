@@ -25,8 +25,9 @@
 
 /* --- the resolver, and a look at connect(2) --- */
 
-static const char *const *names; /* what it finds; NULL: nothing */
-static sem_t *hang;		 /* it waits for this first */
+static const char *const *names; /* what it finds; NULL: nothing, for this reason */
+static int no_name = EAI_NONAME;
+static sem_t *hang; /* it waits for this first */
 static int family_asked;
 static char tried[512]; /* addresses, a blank behind each */
 
@@ -64,7 +65,7 @@ getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, st
 	if (hang != NULL)
 		sem_wait(hang);
 	if (names == NULL)
-		return EAI_NONAME;
+		return no_name;
 	while (names[n] != NULL)
 		n++;
 	for (*out = NULL; n > 0; n--)
@@ -239,6 +240,8 @@ test_failures(void)
 	fails(LIST(REFUSES, NO_WAY), 20000, STAGE_TCP, "cannot connect: Connection refused",
 	    "one refuses, no way to the other");
 	fails(NULL, 20000, STAGE_DNS, "name or service not known", "an unknown name");
+	no_name = EAI_AGAIN;
+	fails(NULL, 20000, STAGE_DNS, "temporary failure in name resolution", "no name server answers");
 	fails(LIST(HANGS, REFUSES), 1000, STAGE_TCP, "no connection within 1 s: connection timed out",
 	    "one hangs");
 	ok(took >= 999, "for as long as that: %d ms", (int)took);
