@@ -313,38 +313,38 @@ again:
 }
 
 int
-file_open_secret(const char *path, struct err *err)
+file_check_secret(int fd, const char *path, struct err *err)
 {
 	struct stat st;
 	mode_t bad;
+
+	if (fstat(fd, &st) == -1)
+		return err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot look at it");
+	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
+		return err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path, "neither a file nor a FIFO");
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path,
+		    "belongs to user %ld, not to user %ld or root: chown %ld '%s'", (long)st.st_uid,
+		    (long)geteuid(), (long)geteuid(), path);
+	/* systemd: 0400 root:root with an ACL entry for the service's user, which shows as 0440. */
+	bad = st.st_uid == 0 && st.st_gid == 0 ? S_IWGRP | S_IRWXO : S_IRWXG | S_IRWXO;
+	if ((st.st_mode & bad) != 0)
+		return err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path,
+		    "others can read it (mode %04o): chmod 600 '%s'", (unsigned)(st.st_mode & 07777), path);
+	return 0;
+}
+
+int
+file_open_secret(const char *path, struct err *err)
+{
 	int fd = file_open(path);
 
 	if (fd == -1)
 		return err_sys(err, err_kind_unless_out(errno, ERR_CONFIG), STAGE_CREDENTIAL, errno, path,
 		    "cannot open");
-	if (fstat(fd, &st) == -1) {
-		err_sys(err, ERR_CONFIG, STAGE_CREDENTIAL, errno, path, "cannot look at it");
-		goto fail;
-	}
-	if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode)) {
-		err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path, "neither a file nor a FIFO");
-		goto fail;
-	}
-	if (st.st_uid != 0 && st.st_uid != geteuid()) {
-		err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path,
-		    "belongs to user %ld, not to user %ld or root: chown %ld '%s'", (long)st.st_uid,
-		    (long)geteuid(), (long)geteuid(), path);
-		goto fail;
-	}
-	/* systemd: 0400 root:root with an ACL entry for the service's user, which shows as 0440. */
-	bad = st.st_uid == 0 && st.st_gid == 0 ? S_IWGRP | S_IRWXO : S_IRWXG | S_IRWXO;
-	if ((st.st_mode & bad) != 0) {
-		err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, path,
-		    "others can read it (mode %04o): chmod 600 '%s'", (unsigned)(st.st_mode & 07777), path);
-		goto fail;
+	if (file_check_secret(fd, path, err) == -1) {
+		close(fd);
+		return -1;
 	}
 	return fd;
-fail:
-	close(fd);
-	return -1;
 }

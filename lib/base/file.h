@@ -64,5 +64,7 @@ int file_lock(int dirfd, const char *name, int wait_ms, struct err *);
  * from it by file_get or read_all_secret: it does not wait for a FIFO's writer.
  */
 int file_open_secret(const char *path, struct err *);
+/* The checks alone, of what is open already; path is for err.  0, or -1 as above. */
+int file_check_secret(int fd, const char *path, struct err *);
 
 #endif

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -159,15 +158,8 @@ static int
 check_private(const char *path, int fd, struct err *err)
 {
 	struct stat st;
-	int again;
 
-	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
-		return 0;
-	again = file_open_secret(path, err);
-	if (again == -1)
-		return -1;
-	close(again);
-	return 0;
+	return fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ? 0 : file_check_secret(fd, path, err);
 }
 
 static int
