@@ -108,6 +108,27 @@ rm verdict.*
 run msfilter -f got ./flt
 is "$(uids "$out_file")" '2 3 4 5 6 7 8 ' 'they come again'
 
+spool 7
+for m in 1 2 4 5 7; do echo 'exit 1' >verdict.m$m; done
+echo 'exit 75' >verdict.m3
+cp verdict.m3 verdict.m6
+run msfilter -f got ./flt
+status_is 78 'five refused, with two for later among them: stops'
+stdout_is '' 'none was accepted'
+is "$(ls got.refused got.later 2>/dev/null)" '' 'nothing is put aside'
+rm verdict.*
+run msfilter -f got ./flt
+is "$(uids "$out_file")" '1 2 3 4 5 6 7 ' 'all come again, each once'
+spool 5
+for m in 1 2 4; do echo 'exit 1' >verdict.m$m; done
+echo 'exit 75' >verdict.m3
+run msfilter -f got ./flt
+is "$(uids got.refused) $(uids got.later) $(uids "$out_file")" '1 2 4  3  5 ' 'an accepted one ends the row: each has its place'
+spool 5
+run msfilter --rest rest ./flt <got
+is "$(cut -f 4 rest | sort | tr '\n' ' ')" '1 2 3 4 ' 'from standard input likewise'
+rm verdict.* rest
+
 spool 2
 run msfilter -f got ./no-such-filter
 status_is 78 'a filter that is not there'
