@@ -156,12 +156,6 @@ session_lost(const struct session *s)
 }
 
 bool
-session_logged_in(const struct session *s)
-{
-	return s->online;
-}
-
-bool
 session_idle(const struct session *s)
 {
 	return s->ncmd == 0 && s->state == S_ON && (s->jobs == NULL || s->jobs->expected);

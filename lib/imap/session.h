@@ -230,7 +230,6 @@ void session_eof(struct session *, const struct err *e);
 
 /* Is nothing in flight and nothing queued? */
 bool session_idle(const struct session *);
-bool session_logged_in(const struct session *);
 /* Why it is over; NULL while it is not. */
 const struct session_lost *session_lost(const struct session *);
 

@@ -14,7 +14,7 @@ enum lane_state {
 	LANE_WAITING, /* to be started at at_ms */
 	LANE_STARTING,
 	LANE_UP,
-	LANE_ENDING /* quit or killed by us: its CREW_LOST is to come */
+	LANE_ENDING /* killed by us: its CREW_LOST is to come */
 };
 
 struct lane {
@@ -22,7 +22,6 @@ struct lane {
 	int worker;
 	int64_t at_ms;
 	unsigned in_flight; /* jobs sent and not answered */
-	bool drop;	    /* not to be made again */
 	struct loss_lane is;
 };
 
@@ -99,22 +98,7 @@ link_add(struct link *l, struct err *err)
 	if (i == LINK_LANES)
 		return err_set(err, ERR_INTERNAL, STAGE_NONE, NULL, "more than %d connections", LINK_LANES);
 	l->lane[i].state = LANE_WAITING;
-	l->lane[i].drop = false;
 	return i;
-}
-
-void
-link_drop(struct link *l, int i)
-{
-	struct lane *lane = &l->lane[i];
-
-	if (lane->state == LANE_FREE)
-		return;
-	lane->drop = true;
-	if (lane->state == LANE_UP || lane->state == LANE_STARTING) {
-		crew_quit(l->crew, lane->worker);
-		lane->state = LANE_ENDING;
-	}
 }
 
 void
@@ -135,7 +119,7 @@ link_count(const struct link *l)
 	int i, n = 0;
 
 	for (i = 0; i < LINK_LANES; i++)
-		if (l->lane[i].state != LANE_FREE && !l->lane[i].drop)
+		if (l->lane[i].state != LANE_FREE)
 			n++;
 	return n;
 }
@@ -240,22 +224,20 @@ lost(struct link *l, int i, const struct crew_event *cev, struct link_event *ev,
 	struct lane *lane = &l->lane[i];
 	struct verdict v = { .again = false };
 
-	ev->asked = lane->drop;
 	ev->loss = cev->signal != 0 ? LOST_OTHER : (enum session_loss)cev->fail.loss;
 	crew_lost_err(cev, &ev->why);
 	if (ev->loss == LOST_BUDGET)
 		l->skip += l->reported;
 	l->reported = 0;
 	/* One that is not even let in, while others are: the server does not want so many. */
-	if (!lane->drop && !(lane->state == LANE_STARTING && others_up(l, i))) {
+	if (lane->state != LANE_STARTING || !others_up(l, i)) {
 		v = loss_judge(&l->loss, &lane->is, cev, &ev->why);
 		if (!v.again && !others_up(l, i)) {
 			*err = ev->why;
 			return -1;
 		}
 	}
-	if (!lane->drop)
-		log_v(1, "connection lost: %s%s", ev->why.text, v.again ? "" : "; going on with the others");
+	log_v(1, "connection lost: %s%s", ev->why.text, v.again ? "" : "; going on with the others");
 	ev->suspect = v.suspect;
 	ev->type = v.again ? LINK_LOST : LINK_GONE;
 	lane->state = v.again ? LANE_WAITING : LANE_FREE;
@@ -366,24 +348,6 @@ event(struct link *l, const struct crew_event *cev, struct link_event *ev, struc
 	return packet(l, ev->lane, cev->packet, ev);
 }
 
-/* A lane dropped while it waited has no worker whose end could be told. */
-static bool
-gone_waiting(struct link *l, struct link_event *ev)
-{
-	int i;
-
-	for (i = 0; i < LINK_LANES; i++) {
-		if (l->lane[i].state != LANE_WAITING || !l->lane[i].drop)
-			continue;
-		l->lane[i].state = LANE_FREE;
-		ev->type = LINK_GONE;
-		ev->lane = i;
-		ev->asked = true;
-		return true;
-	}
-	return false;
-}
-
 int
 link_next(struct link *l, int timeout_ms, struct link_event *ev, struct err *err)
 {
@@ -394,8 +358,6 @@ link_next(struct link *l, int timeout_ms, struct link_event *ev, struct err *err
 	for (;;) {
 		memset(ev, 0, sizeof *ev);
 		ev->lane = ev->fd = -1;
-		if (gone_waiting(l, ev))
-			return 1;
 		if (start_due(l, err) == -1)
 			return -1;
 		crew_watch(l->crew, 0, l->source_dead ? -1 : source_fd(l->source));

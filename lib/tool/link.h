@@ -64,7 +64,6 @@ struct link_event {
 	int lane;
 	const struct wire_head *packet; /* LINK_UP, LINK_PACKET: valid until the next link_next */
 	bool suspect; /* LINK_LOST, LINK_GONE: the reply in progress broke the parser or the worker */
-	bool asked;   /* LINK_GONE after link_drop */
 	enum session_loss loss; /* LINK_LOST, LINK_GONE: LOST_OTHER where a signal ended the worker */
 	struct err why;		/* LINK_LOST, LINK_GONE */
 	int fd;			/* LINK_FD */
@@ -80,8 +79,6 @@ void link_close(struct link *);
 
 /* Starts one more lane; its LINK_UP follows.  The lane's number (0 … LINK_LANES-1), or -1 with err set. */
 int link_add(struct link *, struct err *);
-/* Ends one: LINK_GONE follows after what it has still to say. */
-void link_drop(struct link *, int lane);
 /* Ends its connection at once and makes a new one: LINK_LOST, then LINK_UP follow. */
 void link_renew(struct link *, int lane);
 int link_count(const struct link *); /* lanes that are up, coming up or waiting to */
