@@ -30,7 +30,6 @@ struct adopt {
 	size_t nrow, caprow;
 	size_t *bysha; /* indices of old ones with a digest, by digest, date, uid */
 	size_t nsha;
-	size_t unclaimed, unpaired;
 };
 
 struct adopt *
@@ -156,13 +155,11 @@ index_digests(struct adopt *a)
 }
 
 static void
-pair(struct adopt *a, struct row *r, struct old *o)
+pair(struct row *r, struct old *o)
 {
 	r->paired = true;
 	r->of = o->of;
 	o->claimed = true;
-	a->unclaimed--;
-	a->unpaired--;
 }
 
 /*
@@ -171,7 +168,7 @@ pair(struct adopt *a, struct row *r, struct old *o)
  * in order, though not for a message without date that could be any.
  */
 static void
-pair_key(struct adopt *a, struct old *o, size_t nold, struct row *r, size_t nrow)
+pair_key(struct old *o, size_t nold, struct row *r, size_t nrow)
 {
 	bool blind = true;
 	size_t i;
@@ -179,13 +176,13 @@ pair_key(struct adopt *a, struct old *o, size_t nold, struct row *r, size_t nrow
 	if (r->date == DATE_NONE)
 		return;
 	if (nold == 1 && nrow == 1 && r->msgid != 0) {
-		pair(a, r, o);
+		pair(r, o);
 		return;
 	}
 	for (i = 0; i < nold; i++)
 		blind = blind && !o[i].digest;
 	for (i = 0; blind && i < nold && i < nrow; i++)
-		pair(a, &r[i], &o[i]);
+		pair(&r[i], &o[i]);
 }
 
 static void
@@ -216,7 +213,7 @@ pair_all(struct adopt *a)
 		     j + nrow < a->nrow && key_cmp(r->date, r->msgid, r[nrow].date, r[nrow].msgid) == 0;
 		     nrow++)
 			;
-		pair_key(a, o, nold, r, nrow);
+		pair_key(o, nold, r, nrow);
 		i += nold;
 		j += nrow;
 	}
@@ -230,8 +227,6 @@ adopt_ready(struct adopt *a)
 		qsort(a->row, a->nrow, sizeof *a->row, row_key_cmp);
 	if (a->nold > 1)
 		qsort(a->old, a->nold, sizeof *a->old, old_cmp);
-	a->unclaimed = a->nold;
-	a->unpaired = a->nrow;
 	pair_all(a);
 	if (a->nrow > 1)
 		qsort(a->row, a->nrow, sizeof *a->row, row_uid_cmp);
@@ -248,18 +243,6 @@ adopt_each(const struct adopt *a, int (*cb)(const struct adopt_of *, uint32_t, i
 		if (a->row[i].paired)
 			rc = cb(&a->row[i].of, a->row[i].uid, a->row[i].date, arg);
 	return rc;
-}
-
-size_t
-adopt_unpaired(const struct adopt *a)
-{
-	return a->unpaired;
-}
-
-size_t
-adopt_unclaimed(const struct adopt *a)
-{
-	return a->unclaimed;
 }
 
 static struct row *
@@ -347,20 +330,6 @@ adopt_by_digest(struct adopt *a, uint32_t uid, const unsigned char sha256[32], u
 	if (o == NULL)
 		return 0;
 	o->claimed = true;
-	a->unclaimed--;
 	*old = o->of;
 	return 1;
-}
-
-void
-adopt_undo(struct adopt *a, const struct adopt_of *old)
-{
-	size_t i;
-
-	for (i = 0; i < a->nold; i++) {
-		if (a->old[i].of.gen != old->gen || a->old[i].of.uid != old->uid || !a->old[i].claimed)
-			continue;
-		a->old[i].claimed = false;
-		a->unclaimed++;
-	}
 }

@@ -48,10 +48,6 @@ void adopt_ready(struct adopt *);
 /* The pairs that adopt_ready made, by new UID; the callback returns 0, or -1 to stop (which is returned). */
 int adopt_each(const struct adopt *,
     int (*cb)(const struct adopt_of *old, uint32_t uid, int64_t date, void *), void *);
-/* Listed messages that found no partner and are to be fetched. */
-size_t adopt_unpaired(const struct adopt *);
-/* Old rows that nobody has claimed yet: with 0, what is new is new. */
-size_t adopt_unclaimed(const struct adopt *);
 /*
  * The body of uid has this digest and size.  1: it is an old one, *old, which
  * is used up now; 0: it is new.  uid need not have been listed (date DATE_NONE
@@ -59,7 +55,5 @@ size_t adopt_unclaimed(const struct adopt *);
  */
 int adopt_by_digest(struct adopt *, uint32_t uid, const unsigned char sha256[32], uint64_t bytes,
     struct adopt_of *old);
-/* The transaction that held the result of adopt_by_digest was rolled back: the old row is free again. */
-void adopt_undo(struct adopt *, const struct adopt_of *old);
 
 #endif

@@ -357,7 +357,6 @@ plan_ready(struct plan *p)
 	for (i = 0; i < p->n && p->entry[i].uid < p->par.settled; i++)
 		;
 	p->low = i;
-	p->left = p->total + p->nretry;
 	p->wait = p->total;
 	p->wait_bytes = p->total_bytes;
 	p->ready = true;
@@ -368,12 +367,6 @@ plan_total(const struct plan *p, uint64_t *messages, uint64_t *bytes)
 {
 	*messages = p->total;
 	*bytes = p->total_bytes;
-}
-
-uint64_t
-plan_left(const struct plan *p)
-{
-	return p->left;
 }
 
 bool

@@ -80,8 +80,6 @@ void plan_ready(struct plan *);
 
 /* What was chosen (retries not counted): messages, and bytes as the server estimates them. */
 void plan_total(const struct plan *, uint64_t *messages, uint64_t *bytes);
-/* Chosen messages that are not done yet, retries included. */
-uint64_t plan_left(const struct plan *);
 /* Were messages left for the next run by max or max_bytes? */
 bool plan_cut(const struct plan *);
 /* How many connections the backlog is worth, 1 … limit. */

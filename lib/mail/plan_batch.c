@@ -178,8 +178,6 @@ entry_leave(struct plan *p, struct entry *e, enum entry_state state)
 	case E_LEFT:
 		break;
 	}
-	if (old != E_DONE && old != E_LEFT)
-		p->left--;
 }
 
 uint32_t
@@ -245,7 +243,6 @@ retry_back(struct plan *p, const struct batch *b, bool suspect)
 	e->batch = 0;
 	if (suspect) {
 		e->state = E_LEFT;
-		p->left--;
 		return;
 	}
 	e->state = E_WAIT;

@@ -75,7 +75,7 @@ struct plan {
 	size_t nextretry;
 	uint32_t cut; /* first UID above settled left by max; 0 none */
 	bool was_cut;
-	uint64_t total, total_bytes, left;
+	uint64_t total, total_bytes;
 	uint64_t wait, wait_bytes; /* E_WAIT */
 	uint64_t out;		   /* E_OUT and E_SUSPECT, retries included */
 
