@@ -76,28 +76,17 @@ int state_gen_new(struct state *, const char *user, const char *host, const char
 /* Every current generation of user and host, in folder order; the callback returns 0 to go on, -1 to stop. */
 int state_gen_each(struct state *, const char *user, const char *host,
     int (*cb)(const char *folder, const struct state_gen *, void *), void *, struct err *);
-/*
- * A folder found again under another name: all its generations follow.  Should
- * there have been a folder of that name, its generations are older ones of
- * this folder from now on.  The former name is remembered (state_name_each).
- */
-int state_folder_rename(struct state *, int64_t folder_id, const char *newname, struct err *);
 /* Sets gen.vanished. */
 int state_gen_vanished(struct state *, int64_t gen, bool vanished, struct err *);
 /* Sets gen.adopt_from: from at the start of an adoption, 0 when settled has passed what there was to adopt. */
 int state_gen_adopt(struct state *, int64_t gen, int64_t from, struct err *);
-/* Every generation there is, oldest first within a folder (for --verify, --prune). */
+/* Every generation there is, oldest first within a folder (for --verify). */
 int state_gen_every(struct state *,
     int (*cb)(const char *user, const char *host, const char *folder, const struct state_gen *, void *),
     void *, struct err *);
-/*
- * Every name under which files of user and host may have been named: present
- * and former ones (the name's hash is in the file name).
- */
+/* Every folder of user and host (its name's hash is in the file names). */
 int state_name_each(struct state *, const char *user, const char *host,
     int (*cb)(int64_t folder_id, const char *name, void *), void *, struct err *);
-/* Deletes a generation with all that belongs to it. */
-int state_gen_drop(struct state *, int64_t gen, struct err *);
 
 /* --- messages --- */
 
@@ -146,13 +135,6 @@ int state_adopt(struct state *, int64_t oldgen, uint32_t olduid, int64_t gen, ui
     struct err *);
 /* --baseline: settled and uidnext become uidnext; skips and poison of gen are forgotten. */
 int state_baseline(struct state *, int64_t gen, uint32_t uidnext, struct err *);
-/*
- * --prune: forgets rows below settled whose UID is not among the n ascending
- * ones that the server still has, but for rows in skip ranges and rows that
- * are owed.  A message that is gone from the server cannot come back, so its
- * row serves --verify alone.  *rows: how many went.
- */
-int state_prune(struct state *, int64_t gen, const uint32_t *alive, size_t n, uint64_t *rows, struct err *);
 
 /* --- the group commit (one transaction a group) --- */
 
@@ -193,8 +175,6 @@ int state_owed_every(struct state *, int (*cb)(const struct state_row *, void *)
 /* Delivered rows of user and host whose receipt is owed, oldest first. */
 int state_debt_each(struct state *, const char *user, const char *host,
     int (*cb)(const struct state_row *, void *), void *, struct err *);
-/* 1 if any receipt is owed for user and host, 0, -1. */
-int state_debt(struct state *, const char *user, const char *host, struct err *);
 
 /* --- what was left out, and poison --- */
 
@@ -227,8 +207,6 @@ int state_poison_put(struct state *, int64_t gen, const struct state_poison *,
 int state_poison_delete(struct state *, int64_t gen, uint32_t uid, struct err *);
 int state_poison_each(struct state *, int64_t gen, int (*cb)(const struct state_poison *, void *), void *,
     struct err *);
-/* Smallest next of all of user and host's poison; INT64_MAX if none. */
-int state_poison_due(struct state *, const char *user, const char *host, int64_t *next, struct err *);
 /* Next try after tries failures: 1 h, 4 h, 1 d, 3 d, 7 d, then every 7 d. */
 int64_t state_poison_schedule(uint32_t tries, int64_t now);
 

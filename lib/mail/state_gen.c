@@ -260,10 +260,7 @@ state_name_each(struct state *st, const char *user, const char *host,
 
 	if (state_mailbox(st, user, host, &mailbox, err) == -1)
 		return -1;
-	s = state_prepare(st,
-	    "SELECT id, name FROM folder WHERE mailbox = ?1 UNION "
-	    "SELECT folder, name FROM former WHERE mailbox = ?1 ORDER BY 1, 2",
-	    err);
+	s = state_prepare(st, "SELECT id, name FROM folder WHERE mailbox = ?1 ORDER BY +id", err);
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, mailbox);
@@ -274,7 +271,7 @@ state_name_each(struct state *st, const char *user, const char *host,
 	return rc;
 }
 
-/* Runs a statement with two numbers and, as third or second, a text. */
+/* Runs a statement with one number or two. */
 static int
 exec_ids(struct state *st, enum state_sql which, int64_t a, int64_t b, struct err *err)
 {
@@ -286,87 +283,6 @@ exec_ids(struct state *st, enum state_sql which, int64_t a, int64_t b, struct er
 	if (sqlite3_bind_parameter_count(s) > 1)
 		sqlite3_bind_int64(s, 2, b);
 	return state_exec(st, s, err);
-}
-
-/* The folder other, which has the name that folder is to get, becomes folder's past. */
-static int
-folder_merge(struct state *st, int64_t folder, int64_t other, struct err *err)
-{
-	if (exec_ids(st, SQL_GEN_RENUMBER, folder, other, err) == -1 ||
-	    exec_ids(st, SQL_GEN_MOVE, folder, other, err) == -1 ||
-	    exec_ids(st, SQL_FORMER_MOVE, other, folder, err) == -1 ||
-	    exec_ids(st, SQL_FORMER_DELETE, other, 0, err) == -1)
-		return -1;
-	return exec_ids(st, SQL_FOLDER_DELETE, other, 0, err);
-}
-
-static int
-former_add(struct state *st, int64_t mailbox, const char *name, int64_t folder, struct err *err)
-{
-	sqlite3_stmt *s = state_stmt(st, SQL_FORMER_ADD, err);
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, mailbox);
-	sqlite3_bind_text(s, 2, name, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(s, 3, folder);
-	return state_exec(st, s, err);
-}
-
-/* The folder's mailbox and name (malloc'd). */
-static int
-folder_get(struct state *st, int64_t folder, int64_t *mailbox, char **name, struct err *err)
-{
-	sqlite3_stmt *s = state_stmt(st, SQL_FOLDER_GET, err);
-	int rc;
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, folder);
-	rc = state_step(st, s, err);
-	if (rc == 0)
-		return err_set(err, ERR_INTERNAL, STAGE_FILE, st->path, "no such folder in the state");
-	if (rc == -1)
-		return -1;
-	*mailbox = sqlite3_column_int64(s, 0);
-	*name = xstrdup(state_text(s, 1));
-	sqlite3_reset(s);
-	return 0;
-}
-
-static int
-folder_rename(struct state *st, int64_t folder, const char *newname, struct err *err)
-{
-	int64_t mailbox = 0, other = 0;
-	sqlite3_stmt *s;
-	char *name = NULL;
-	int rc;
-
-	if (folder_get(st, folder, &mailbox, &name, err) == -1)
-		return -1;
-	rc = strcmp(name, newname) == 0 ? 0 : former_add(st, mailbox, name, folder, err);
-	free(name);
-	if (rc == -1 || (rc = folder_find(st, mailbox, newname, &other, err)) == -1)
-		return -1;
-	if (rc == 1 && other == folder)
-		return 0;
-	if (rc == 1 && folder_merge(st, folder, other, err) == -1)
-		return -1;
-	if ((s = state_stmt(st, SQL_FOLDER_RENAME, err)) == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, folder);
-	sqlite3_bind_text(s, 2, newname, -1, SQLITE_STATIC);
-	return state_exec(st, s, err);
-}
-
-int
-state_folder_rename(struct state *st, int64_t folder, const char *newname, struct err *err)
-{
-	bool mine;
-
-	if (state_auto_begin(st, &mine, err) == -1)
-		return -1;
-	return state_auto_end(st, mine, folder_rename(st, folder, newname, err), err);
 }
 
 int
@@ -419,21 +335,5 @@ state_baseline(struct state *st, int64_t gen, uint32_t uidnext, struct err *err)
 	    exec_ids(st, SQL_POISON_DROP, gen, 0, err) == -1 ||
 	    state_settle(st, gen, uidnext, uidnext, err) == -1)
 		rc = -1;
-	return state_auto_end(st, mine, rc, err);
-}
-
-int
-state_gen_drop(struct state *st, int64_t gen, struct err *err)
-{
-	static const enum state_sql drop[] = { SQL_MSG_DROP, SQL_OWED_DROP, SQL_SKIP_DROP, SQL_POISON_DROP,
-		SQL_GEN_UNADOPT, SQL_GEN_DELETE };
-	bool mine;
-	size_t i;
-	int rc = 0;
-
-	if (state_auto_begin(st, &mine, err) == -1)
-		return -1;
-	for (i = 0; i < sizeof drop / sizeof *drop && rc == 0; i++)
-		rc = exec_ids(st, drop[i], gen, 0, err);
 	return state_auto_end(st, mine, rc, err);
 }

@@ -331,24 +331,6 @@ state_debt_each(struct state *st, const char *user, const char *host,
 	return row_loop(st, s, cb, arg, err);
 }
 
-int
-state_debt(struct state *st, const char *user, const char *host, struct err *err)
-{
-	sqlite3_stmt *s;
-	int64_t mailbox;
-	int rc;
-
-	if (state_mailbox(st, user, host, &mailbox, err) == -1 ||
-	    (s = state_stmt(st, SQL_OWED_ANY, err)) == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, mailbox);
-	sqlite3_bind_int64(s, 2, st->delivered);
-	rc = state_step(st, s, err);
-	if (rc == 1)
-		sqlite3_reset(s);
-	return rc;
-}
-
 static int
 pay(struct state *st, struct err *err)
 {
@@ -373,67 +355,4 @@ state_paid(struct state *st, struct err *err)
 	if (state_auto_begin(st, &mine, err) == -1)
 		return -1;
 	return state_auto_end(st, mine, pay(st, err), err);
-}
-
-/* ---- prune ---- */
-
-/* Is uid among the n ascending ones?  *i walks up with the calls. */
-static bool
-is_alive(const uint32_t *alive, size_t n, size_t *i, uint32_t uid)
-{
-	while (*i < n && alive[*i] < uid)
-		(*i)++;
-	return *i < n && alive[*i] == uid;
-}
-
-struct prune {
-	struct state *st;
-	int64_t gen;
-	const uint32_t *alive;
-	size_t n, i;
-	uint64_t gone;
-	struct err *err;
-};
-
-static int
-prune_one(const struct state_msg *m, void *arg)
-{
-	struct prune *p = arg;
-
-	if (is_alive(p->alive, p->n, &p->i, m->uid))
-		return 0;
-	if (exec_msg(p->st, SQL_MSG_DELETE, p->gen, m->uid, p->err) == -1)
-		return -1;
-	p->gone++;
-	return 0;
-}
-
-static int
-prune(struct prune *p)
-{
-	sqlite3_stmt *s = state_prepare(p->st,
-	    "SELECT " STATE_MSG_COLUMNS " FROM message m WHERE m.gen = ?1 "
-	    "AND m.uid < (SELECT settled FROM generation WHERE id = ?1) "
-	    "AND NOT EXISTS (SELECT 1 FROM skip k WHERE k.gen = m.gen AND m.uid BETWEEN k.lo AND k.hi) "
-	    "AND NOT EXISTS (SELECT 1 FROM owed o WHERE o.gen = m.gen AND o.uid = m.uid) ORDER BY m.uid",
-	    p->err);
-
-	if (s == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, p->gen);
-	return msg_loop(p->st, s, prune_one, p, p->err);
-}
-
-int
-state_prune(struct state *st, int64_t gen, const uint32_t *alive, size_t n, uint64_t *rows, struct err *err)
-{
-	struct prune p = { .st = st, .gen = gen, .alive = alive, .n = n, .err = err };
-	bool mine;
-	int rc;
-
-	if (state_auto_begin(st, &mine, err) == -1)
-		return -1;
-	rc = prune(&p);
-	*rows = p.gone;
-	return state_auto_end(st, mine, rc, err);
 }

@@ -149,27 +149,6 @@ state_poison_each(struct state *st, int64_t gen, int (*cb)(const struct state_po
 	return rc;
 }
 
-int
-state_poison_due(struct state *st, const char *user, const char *host, int64_t *next, struct err *err)
-{
-	sqlite3_stmt *s;
-	int64_t mailbox;
-	int rc;
-
-	*next = INT64_MAX;
-	if (state_mailbox(st, user, host, &mailbox, err) == -1 ||
-	    (s = state_stmt(st, SQL_POISON_DUE, err)) == NULL)
-		return -1;
-	sqlite3_bind_int64(s, 1, mailbox);
-	rc = state_step(st, s, err);
-	if (rc == 1) {
-		if (sqlite3_column_type(s, 0) != SQLITE_NULL)
-			*next = sqlite3_column_int64(s, 0);
-		sqlite3_reset(s);
-	}
-	return rc == -1 ? -1 : 0;
-}
-
 int64_t
 state_poison_schedule(uint32_t tries, int64_t now)
 {

@@ -3,7 +3,7 @@
  *
  *	run		one row: the id, the last group committed, the last one delivered
  *	mailbox		user at host
- *	folder		its present name; former: the names it had
+ *	folder		its name
  *	generation	one UIDVALIDITY of a folder; the greatest seq is the current one
  *	message		65 bytes each; no stored name (it can be derived), no text
  *	owed		messages of groups that are pending, or whose receipt is owed:
@@ -11,6 +11,8 @@
  *	skip		UID ranges that a limit left out
  *	poison		quarantined UIDs
  *	note		small facts
+ *
+ * Databases of earlier versions may have a table "former", which nothing uses.
  */
 #include "mail/state_int.h"
 
@@ -24,9 +26,6 @@ const struct state_object state_schema[] = {
 	{ "folder",
 	    "CREATE TABLE folder (id INTEGER PRIMARY KEY, mailbox INTEGER NOT NULL, name TEXT NOT NULL, "
 	    "UNIQUE (mailbox, name))" },
-	{ "former",
-	    "CREATE TABLE former (mailbox INTEGER NOT NULL, name TEXT NOT NULL, folder INTEGER NOT NULL, "
-	    "PRIMARY KEY (mailbox, name, folder)) WITHOUT ROWID" },
 	{ "generation",
 	    "CREATE TABLE generation (id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, "
 	    "seq INTEGER NOT NULL, uidvalidity INTEGER NOT NULL, settled INTEGER NOT NULL, "
@@ -66,14 +65,6 @@ static const char *const sql[] = { [SQL_BEGIN] = "BEGIN IMMEDIATE",
 
 	[SQL_FOLDER_FIND] = "SELECT id FROM folder WHERE mailbox = ?1 AND name = ?2",
 	[SQL_FOLDER_ADD] = "INSERT INTO folder (mailbox, name) VALUES (?1, ?2)",
-	[SQL_FOLDER_GET] = "SELECT mailbox, name FROM folder WHERE id = ?1",
-	[SQL_FOLDER_RENAME] = "UPDATE folder SET name = ?2 WHERE id = ?1",
-	[SQL_FOLDER_DELETE] = "DELETE FROM folder WHERE id = ?1",
-
-	[SQL_FORMER_ADD] = "INSERT OR IGNORE INTO former (mailbox, name, folder) VALUES (?1, ?2, ?3)",
-	[SQL_FORMER_MOVE] =
-	    "INSERT OR IGNORE INTO former SELECT mailbox, name, ?2 FROM former WHERE folder = ?1",
-	[SQL_FORMER_DELETE] = "DELETE FROM former WHERE folder = ?1",
 
 	[SQL_GEN_NEWEST] = "SELECT " GEN_COLUMNS " " GEN_OF " ORDER BY g.seq DESC LIMIT 1",
 	[SQL_GEN_EXACT] =
@@ -82,17 +73,9 @@ static const char *const sql[] = { [SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_GEN_ADD] =
 	    "INSERT INTO generation (folder, seq, uidvalidity, settled, uidnext, vanished, adopt) "
 	    "SELECT ?1, coalesce(max(seq), 0) + 1, ?2, 1, 1, 0, 0 FROM generation WHERE folder = ?1",
-	/* ?2's come before all of ?1's: sequence numbers may be negative. */
-	[SQL_GEN_RENUMBER] =
-	    "UPDATE generation SET seq = seq - "
-	    "(SELECT max(seq) + 1 FROM generation WHERE folder = ?2) + "
-	    "(SELECT coalesce(min(seq), 1) FROM generation WHERE folder = ?1) WHERE folder = ?2",
-	[SQL_GEN_MOVE] = "UPDATE generation SET folder = ?1 WHERE folder = ?2",
 	[SQL_GEN_SETTLE] = "UPDATE generation SET settled = ?2, uidnext = max(uidnext, ?3) WHERE id = ?1",
 	[SQL_GEN_VANISHED] = "UPDATE generation SET vanished = ?2 WHERE id = ?1",
 	[SQL_GEN_ADOPT] = "UPDATE generation SET adopt = ?2 WHERE id = ?1",
-	[SQL_GEN_UNADOPT] = "UPDATE generation SET adopt = 0 WHERE adopt = ?1",
-	[SQL_GEN_DELETE] = "DELETE FROM generation WHERE id = ?1",
 
 	[SQL_MSG_FIND] = "SELECT " STATE_MSG_COLUMNS " FROM message m WHERE m.gen = ?1 AND m.uid = ?2",
 	[SQL_MSG_ADD] = "INSERT INTO message " MSG_COLUMNS " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -104,17 +87,12 @@ static const char *const sql[] = { [SQL_BEGIN] = "BEGIN IMMEDIATE",
 	[SQL_MSG_ADOPT] =
 	    "INSERT INTO message " MSG_COLUMNS " "
 	    "SELECT ?3, ?4, ?5, bytes, sha256, msgid, ?6 FROM message WHERE gen = ?1 AND uid = ?2",
-	[SQL_MSG_DROP] = "DELETE FROM message WHERE gen = ?1",
 
 	[SQL_OWED_ADD] = "INSERT INTO owed (gen, uid, grp, slot) VALUES (?1, ?2, ?3, ?4)",
 	[SQL_OWED_DELETE] = "DELETE FROM owed WHERE gen = ?1 AND uid = ?2",
-	[SQL_OWED_DROP] = "DELETE FROM owed WHERE gen = ?1",
 	[SQL_OWED_PAY] =
 	    "DELETE FROM owed WHERE grp <= ?2 AND gen IN "
 	    "(SELECT g.id FROM generation g JOIN folder f ON f.id = g.folder WHERE f.mailbox = ?1)",
-	[SQL_OWED_ANY] =
-	    "SELECT 1 FROM owed o JOIN generation g ON g.id = o.gen JOIN folder f ON f.id = g.folder "
-	    "WHERE o.grp <= ?2 AND f.mailbox = ?1 LIMIT 1",
 
 	[SQL_SKIP_ADD] = "INSERT INTO skip (gen, lim, lo, hi, value) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SQL_SKIP_CLEAR] = "DELETE FROM skip WHERE gen = ?1 AND lim = ?2",
@@ -124,9 +102,6 @@ static const char *const sql[] = { [SQL_BEGIN] = "BEGIN IMMEDIATE",
 			   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_POISON_DELETE] = "DELETE FROM poison WHERE gen = ?1 AND uid = ?2",
 	[SQL_POISON_DROP] = "DELETE FROM poison WHERE gen = ?1",
-	[SQL_POISON_DUE] = "SELECT min(p.next) FROM poison p JOIN generation g ON g.id = p.gen "
-			   "JOIN folder f ON f.id = g.folder WHERE f.mailbox = ?1 "
-			   "AND g.seq = (SELECT max(seq) FROM generation h WHERE h.folder = f.id)",
 
 	[SQL_NOTE_SET] = "INSERT OR REPLACE INTO note (name, value) VALUES (?1, ?2)",
 	[SQL_NOTE_GET] = "SELECT value FROM note WHERE name = ?1" };

@@ -238,7 +238,7 @@ faults(void)
 	if (open_run(&r) == -1 || maildir_each(r.md, see_file, &s, &r.err) == -1 ||
 	    maildir_stage_open(r.md, &r.err) != 1 || maildir_stage_each(r.md, count_slot, &n, &r.err) == -1 ||
 	    state_pending_each(r.st, count_row, &n, &r.err) == -1 ||
-	    state_debt(r.st, USER, HOST, &r.err) != 0 ||
+	    state_debt_each(r.st, USER, HOST, count_row, &n, &r.err) == -1 ||
 	    state_gen_exact(r.st, USER, HOST, "INBOX", 14, &r.gen, &r.err) != 1) {
 		note("it cannot be looked at: %s: %s", r.err.subject, r.err.text);
 		close_run(&r);

@@ -11,7 +11,7 @@
 
 static char *path, *model;
 static struct state *st;
-static int64_t inbox, before_inbox, sub, sub_folder;
+static int64_t inbox, before_inbox, sub;
 
 static void
 commit(void)
@@ -41,9 +41,6 @@ make_model(void)
 	state_gen_new(st, USER, HOST, "Other", 3, &g, &err);
 	state_gen_new(st, USER, HOST, "Sub", 5, &g, &err);
 	sub = g.id;
-	sub_folder = g.folder_id;
-	state_folder_rename(st, sub_folder, "Once", &err);
-	state_folder_rename(st, sub_folder, "Sub", &err);
 	is_int(state_finish(st, true, &err), STATE_OK, "of which some is paid");
 	group(st, inbox, 1, 4);
 	state_settle(st, inbox, 5, 6, &err);

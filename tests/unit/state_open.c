@@ -104,6 +104,11 @@ test_refusals(void)
 	refuses(path, ERR_CONFIG, "another program", "another program's database");
 	unlink(path);
 	state_close(open_state(path));
+	meddle(path,
+	    "CREATE TABLE former (mailbox INTEGER NOT NULL, name TEXT NOT NULL, folder INTEGER NOT NULL, "
+	    "PRIMARY KEY (mailbox, name, folder)) WITHOUT ROWID");
+	is_int(state_open(&st, path, 0, &err), 1, "a table that there was once");
+	state_close(st);
 	meddle(path, "PRAGMA user_version = 2");
 	refuses(path, ERR_CONFIG, "newer", "a newer schema");
 	meddle(path, "PRAGMA user_version = 0");

@@ -140,13 +140,10 @@ op_new_again(void)
 }
 
 CALL(op_each, state_gen_each(st, USER, HOST, show_current, &out, &err))
-CALL(op_rename, state_folder_rename(st, sub_folder, "Elsewhere", &err))
-CALL(op_rename_over, state_folder_rename(st, sub_folder, "Other", &err))
 CALL(op_vanished, state_gen_vanished(st, sub, true, &err))
 CALL(op_adopt_from, state_gen_adopt(st, inbox, before_inbox, &err))
 CALL(op_every, state_gen_every(st, show_gen, &out, &err))
 CALL(op_names, state_name_each(st, USER, HOST, show_name, &out, &err))
-CALL(op_drop, state_gen_drop(st, before_inbox, &err))
 
 static int
 op_msg(void)
@@ -171,17 +168,6 @@ op_restore(void)
 CALL(op_unclaimed, state_unclaimed_each(st, before_inbox, show_msg, &out, &err))
 CALL(op_adopt, state_adopt(st, before_inbox, 9, inbox, 50, 1700000009, &err))
 CALL(op_baseline, state_baseline(st, sub, 40, &err))
-
-static int
-op_prune(void)
-{
-	static const uint32_t alive[] = { 2 };
-	uint64_t rows = 0;
-	int rc = state_prune(st, inbox, alive, 1, &rows, &err);
-
-	str_addf(&out, "%llu", (unsigned long long)rows);
-	return rc;
-}
 
 static int
 op_group(void)
@@ -228,14 +214,13 @@ CALL(op_delivered, state_delivered(st, &err))
 static int
 op_paid(void)
 {
-	int rc = state_debt(st, USER, HOST, &err);
+	int rc = state_debt_each(st, USER, HOST, show_row, &out, &err);
 
 	return rc == -1 ? -1 : state_paid(st, &err);
 }
 
 CALL(op_pending, state_pending_each(st, show_row, &out, &err))
 CALL(op_debts, state_debt_each(st, USER, HOST, show_row, &out, &err))
-CALL(op_debt, state_debt(st, USER, HOST, &err))
 
 static int
 op_skip(void)
@@ -260,16 +245,6 @@ op_poison(void)
 CALL(op_poison_delete, state_poison_delete(st, inbox, 45, &err))
 CALL(op_poisons, state_poison_each(st, inbox, show_poison, &out, &err))
 
-static int
-op_due(void)
-{
-	int64_t next = 0;
-	int rc = state_poison_due(st, USER, HOST, &next, &err);
-
-	str_addf(&out, "%lld", (long long)next);
-	return rc;
-}
-
 CALL(op_note, state_note_set(st, "k", 9, &err))
 
 static int
@@ -292,13 +267,10 @@ static const struct {
 	{ "gen_new of a mailbox", op_new_box },
 	{ "gen_new of a folder that has one", op_new_again },
 	{ "gen_each", op_each },
-	{ "folder_rename", op_rename },
-	{ "folder_rename over another", op_rename_over },
 	{ "gen_vanished", op_vanished },
 	{ "gen_adopt", op_adopt_from },
 	{ "gen_every", op_every },
 	{ "name_each", op_names },
-	{ "gen_drop", op_drop },
 	{ "msg_find", op_msg },
 	{ "msg_each", op_msgs },
 	{ "msg_delete", op_msg_delete },
@@ -306,7 +278,6 @@ static const struct {
 	{ "unclaimed_each", op_unclaimed },
 	{ "adopt", op_adopt },
 	{ "baseline", op_baseline },
-	{ "prune", op_prune },
 	{ "a group", op_group },
 	{ "a group, carelessly", op_careless },
 	{ "finish", op_finish },
@@ -314,7 +285,6 @@ static const struct {
 	{ "paid", op_paid },
 	{ "pending_each", op_pending },
 	{ "debt_each", op_debts },
-	{ "debt", op_debt },
 	{ "skip_add", op_skip },
 	{ "skip_each", op_skips },
 	{ "skip_clear", op_skip_clear },
@@ -322,7 +292,6 @@ static const struct {
 	{ "poison_put", op_poison },
 	{ "poison_delete", op_poison_delete },
 	{ "poison_each", op_poisons },
-	{ "poison_due", op_due },
 	{ "note_set", op_note },
 	{ "note_get", op_note_get },
 };
