@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -181,6 +182,33 @@ fail:
 		close(fd);
 	unlinkat(dirfd, temp, 0);
 	return err_sys(err, err_kind_of_errno(saved), STAGE_FILE, saved, name, "%s", what);
+}
+
+static bool
+is_temp_of(const char *name, const char *temp)
+{
+	size_t n = strlen(name);
+
+	return temp[0] == '.' && strncmp(temp + 1, name, n) == 0 && temp[n + 1] == '.' &&
+	    strspn(temp + n + 2, "0123456789abcdef") == 16 && temp[n + 18] == '\0';
+}
+
+void
+file_replace_tidy(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (d == NULL) {
+		if (fd != -1)
+			close(fd);
+		return;
+	}
+	while ((e = readdir(d)) != NULL)
+		if (is_temp_of(name, e->d_name))
+			unlinkat(dirfd, e->d_name, 0);
+	closedir(d);
 }
 
 int

@@ -40,6 +40,11 @@ int file_read(const char *path, size_t max, struct str *out, struct err *);
  * the old file is untouched and the temporary is removed.
  */
 int file_replace(int dirfd, const char *name, const void *data, size_t n, struct err *);
+/*
+ * Removes the temporaries of dir/name that killed processes have left, as far as
+ * that can be done.  Nobody else replaces dir/name meanwhile: the caller has its lock.
+ */
+void file_replace_tidy(int dirfd, const char *name);
 
 /* fsync of a directory descriptor; file systems that cannot (EINVAL) count as done. */
 int dir_sync(int dirfd);

@@ -240,6 +240,7 @@ cache_lock(struct cache *c, int wait_ms, struct err *err)
 		return fd;
 	cache_unlock(c);
 	c->lockfd = fd;
+	file_replace_tidy(c->dirfd, c->name);
 	return 0;
 }
 

@@ -3,7 +3,8 @@
  * cache directory: the token, and what is to be known before the next request.
  *
  * - DIGEST.json, replaced by rename, so reading needs no lock; DIGEST.lock is
- *   locked while a request is made, and never removed.
+ *   locked while a request is made, and never removed.  Who has it locked is the
+ *   only one to write, and removes what a killed one has left half-written.
  * - All times say when they were noted, because a clock may have been wrong:
  *   what comes from the future or lasts too long is cut (cache_later,
  *   cache_usable).
@@ -52,7 +53,7 @@ void cache_free(struct cache *); /* unlocks; NULL is allowed */
 
 /* 1 read, 0 there is none (e is empty), -1 with err set: it cannot be trusted or understood (e is empty). */
 int cache_read(struct cache *, struct cache_entry *e, struct err *);
-/* Replaces it, durable.  0, or -1 with err set. */
+/* Replaces it, durable; with the lock.  0, or -1 with err set. */
 int cache_write(struct cache *, const struct cache_entry *e, struct err *);
 void cache_entry_release(struct cache_entry *); /* cleanses */
 

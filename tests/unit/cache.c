@@ -196,6 +196,51 @@ locks(void)
 	cache_free(a);
 }
 
+/* A file of the cache directory; made if there is none.  Is it there? */
+static bool
+leftover(const char *name, bool make)
+{
+	char path[9000];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	if (make)
+		close(open(path, O_WRONLY | O_CREAT, 0600));
+	return lstat(path, &st) == 0;
+}
+
+/* What processes that were killed while they wrote the token have left. */
+static void
+leftovers(void)
+{
+	const char *json = strrchr(file_name(), '/') + 1;
+	char mine[300], longer[310], shorter[300], target[9000], link[9000];
+	char others[] = ".0123.json.0123456789abcdef";
+	struct cache *c = open_cache();
+	struct cache_entry e = CACHE_ENTRY_INIT;
+
+	snprintf(mine, sizeof mine, ".%s.0123456789abcdef", json);
+	snprintf(longer, sizeof longer, "%s0", mine);
+	snprintf(shorter, sizeof shorter, ".%s.0123456789abcdeg", json);
+	ok(leftover(mine, true) && leftover(longer, true) && leftover(shorter, true) &&
+		leftover(others, true),
+	    "files in the cache directory");
+	snprintf(target, sizeof target, "%s/target", t_tmpdir());
+	snprintf(link, sizeof link, "%s/.%s.fedcba9876543210", dir, json);
+	close(open(target, O_WRONLY | O_CREAT, 0600));
+	ok(symlink(target, link) == 0, "a symbolic link");
+	is_int(cache_read(c, &e, &err), 1, "reading");
+	ok(leftover(mine, false), "removes nothing");
+	is_int(cache_lock(c, 0, &err), 0, "the lock");
+	ok(!leftover(mine, false), "removes what a killed one has left");
+	ok(leftover(longer, false) && leftover(shorter, false) && leftover(others, false),
+	    "but nothing of another name");
+	ok(access(link, F_OK) == -1 && access(target, F_OK) == 0, "a link goes, not what it leads to");
+	is_int(cache_read(c, &e, &err), 1, "the token is there");
+	cache_entry_release(&e);
+	cache_free(c);
+}
+
 static void
 ages(void)
 {
@@ -242,6 +287,7 @@ main(void)
 	keys();
 	untrusted();
 	locks();
+	leftovers();
 	ages();
 	return done_testing();
 }
