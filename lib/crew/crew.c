@@ -55,6 +55,9 @@ crew_open(struct crew **out, const struct options *o, const char *user, struct e
 	*out = NULL;
 	c->o = o;
 	c->trace = -1;
+	c->patience_ms = 2000 * (int64_t)o->timeout;
+	if (c->patience_ms < PATIENCE_MS)
+		c->patience_ms = PATIENCE_MS;
 	c->user = xstrdup(user);
 	c->proxy = xstrdup(proxy_of(o));
 	snprintf(c->subject, sizeof c->subject, "%s:%u", o->host, o->port);

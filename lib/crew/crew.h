@@ -14,9 +14,11 @@
  * Replacing it is the caller's decision, with the helpers below.
  *
  * No worker is waited for without end.  It limits its own waits by --timeout, and
- * says WIRE_ALIVE while it waits or works; one from which nothing at all has come
- * for twice --timeout, and for ten more seconds in which we listened, is stuck or
- * stopped: it is killed, and lost like one whose connection broke.
+ * says WIRE_ALIVE while it waits or works.  One from which nothing at all has come
+ * for five minutes (twice --timeout, if that is more), nor in the ten seconds after
+ * crew_next noticed, is stuck or stopped: it is killed, and lost like one whose
+ * connection broke.  So long, since one write to a slow disk, or to a stderr or
+ * --trace whose reader has stopped, is silence too.
  *
  * Descriptors: a worker inherits its end of the socket and stderr, nothing
  * else.  It gets PR_SET_PDEATHSIG and exits when the socket closes.

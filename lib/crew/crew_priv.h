@@ -10,7 +10,8 @@
 
 #define CREW_MAX (2 * OPT_J_MAX) /* with those that are going while others come */
 #define CREW_WATCHES 4
-#define END_MS 2000 /* how long a worker may take to end */
+#define END_MS 2000	   /* how long a worker may take to end */
+#define PATIENCE_MS 300000 /* see crew.h */
 
 struct packet {
 	struct packet *next;
@@ -48,6 +49,7 @@ struct crew {
 	char path[PATH_MAX];
 	char subject[WIRE_HOST]; /* host:port */
 	int trace;		 /* owned; -1 */
+	int64_t patience_ms;	 /* how long a worker may be silent; tests shorten it */
 	struct worker w[CREW_MAX];
 	int turn;		 /* whose packets are being taken */
 	int burst;		 /* events since the last look at the others */

@@ -55,7 +55,7 @@ lost_text(struct crew *c, struct worker *w, const struct crew_event *ev, int sta
 void
 crew_heard(const struct crew *c, struct worker *w)
 {
-	w->patience = now_ms() + 2000 * (int64_t)c->o->timeout;
+	w->patience = now_ms() + c->patience_ms;
 	w->doubted = false;
 }
 
@@ -220,8 +220,9 @@ prepare(struct crew *c, struct polled *s, int64_t end)
 }
 
 /*
- * Once more, for a while in which we do listen: before, we may have been stopped
- * together with it (Ctrl-Z), or busy elsewhere with what it said unread.
+ * poll has just looked.  Once more after a while, for we may have been stopped together
+ * with it (Ctrl-Z), and it has not run since; what it said while we were busy elsewhere
+ * is there to be read.  Whether we are stopped again in that while is not asked.
  */
 static void
 lose_patience(struct crew *c)

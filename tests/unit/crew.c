@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
-#include "crew/crew.h"
+#include "crew/crew_priv.h"
 #include "fakeworker.h"
 
 #define PATIENCE 60000 /* ms, for a loaded machine */
@@ -206,10 +206,18 @@ test_silent(void)
 	int64_t begun = now_ms();
 	int a;
 
+	o.timeout = 200;
+	c = open_crew(&o, "hang");
+	if (c == NULL)
+		return;
+	is_int(c->patience_ms, 400000, "twice --timeout");
+	crew_close(c);
 	o.timeout = 1;
 	c = open_crew(&o, "hang");
 	if (c == NULL)
 		return;
+	is_int(c->patience_ms, 300000, "but never less than five minutes");
+	c->patience_ms = 2000;
 	a = start(c, 0);
 	ok(next(c, CREW_PACKET), "one that says hello, and then nothing");
 	is_int(crew_next(c, 5000, ev, &err), 0, "gets time");
