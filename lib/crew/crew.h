@@ -68,7 +68,8 @@ struct crew_event {
 	struct wire_fail fail;		/* CREW_LOST: filled in also when it sent none */
 	int signal;			/* CREW_LOST: died by it (SIGSEGV, SIGSYS …), else 0 */
 	bool quit;			/* CREW_LOST: it was told to */
-	int fd;				/* CREW_FD */
+	bool silent; /* CREW_LOST: that is why it was killed; not if it was to end anyway */
+	int fd;	     /* CREW_FD */
 };
 
 /*

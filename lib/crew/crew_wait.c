@@ -29,7 +29,7 @@ lost_text(struct crew *c, struct worker *w, const struct crew_event *ev, int sta
 	snprintf(f->subject, sizeof f->subject, "%s", c->subject);
 	if (w->broken != NULL) {
 		snprintf(f->text, sizeof f->text, "msworker was stopped: %s", w->broken);
-	} else if (w->silent) {
+	} else if (ev->silent) {
 		f->kind = ERR_AGAIN;
 		f->loss = LOST_STREAM;
 		snprintf(f->text, sizeof f->text, "msworker gave no sign of life and was killed");
@@ -87,6 +87,7 @@ reap(struct crew *c, struct worker *w, struct crew_event *ev)
 	ev->type = CREW_LOST;
 	ev->worker = (int)(w - c->w);
 	ev->quit = w->quit;
+	ev->silent = w->silent && !w->quit && !w->killed;
 	ev->fd = -1;
 	ev->signal = r == w->pid && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	if (!w->failed || w->broken != NULL)

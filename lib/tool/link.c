@@ -224,7 +224,7 @@ lost(struct link *l, int i, const struct crew_event *cev, struct link_event *ev,
 	struct lane *lane = &l->lane[i];
 	struct verdict v = { .again = false };
 
-	ev->loss = cev->signal != 0 ? LOST_OTHER : (enum session_loss)cev->fail.loss;
+	ev->loss = cev->signal != 0 && !cev->silent ? LOST_OTHER : (enum session_loss)cev->fail.loss;
 	crew_lost_err(cev, &ev->why);
 	if (ev->loss == LOST_BUDGET)
 		l->skip += l->reported;

@@ -83,4 +83,31 @@ run env LD_PRELOAD="$T/fast.so" msfetch $imap_args --token-file token -u $box --
 status_is 0 'we are busy elsewhere'
 stderr_unlike 'sign of life' 'no worker is blamed for it'
 is "$(grep -c ' connect' "$exchange_log")" 1 'nor replaced'
+
+# Again and again at the same message: that one is to blame.
+cat >stuck.c <<'X'
+#include <poll.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+ssize_t
+write(int fd, const void *buf, size_t n)
+{
+	while (memmem(buf, n, "Subject: message 4 of", 21) != NULL)
+		poll(NULL, 0, -1);
+	return syscall(SYS_write, fd, buf, n);
+}
+X
+${CC:-cc} -D_GNU_SOURCE -O1 -shared -fPIC -o stuck.so stuck.c || bail_out 'no library'
+printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$@"\n' "$T/stuck.so" "$MSTOOLS_WORKER" >worker
+chmod +x worker
+exchange_down
+exchange_up -e 'messages 6'
+spawn again env LD_PRELOAD="$T/fast.so" MSTOOLS_WORKER="$T/worker" msfetch $imap_args --token-file token -u $box \
+    --timeout 1 md3
+finish $pid
+status_is 65 'each worker is silent at the same message: 65'
+is "$(cut -f 4 again.out | sort -n | tr '\n' ' ')" '1 2 3 5 6 ' 'the others are delivered'
+like "$(cat again.err)" 'INBOX: message 4 is quarantined.*gave no sign of life' 'it is named, with the reason'
 done_testing

@@ -186,9 +186,11 @@ test_kill(void)
 	a = start(c, 0);
 	b = start(c, 0);
 	ok(next(c, CREW_PACKET) && next(c, CREW_PACKET), "two that hang");
+	c->w[a].silent = true;
 	crew_kill(c, a);
 	ok(next(c, CREW_LOST) && ev->worker == a && ev->signal == SIGKILL, "one is killed");
 	is_int(ev->fail.loss, LOST_STREAM, "nobody's fault");
+	ok(!ev->silent, "silent or not");
 	crew_quit(c, b);
 	ok(next(c, CREW_LOST) && ev->worker == b && ev->signal == SIGKILL && ev->quit,
 	    "the other is, when it does not quit");
@@ -224,7 +226,8 @@ test_silent(void)
 	is_int(crew_next(c, 30000, ev, &err), 1, "but not for ever");
 	ok(ev->type == CREW_LOST && ev->worker == a && ev->signal == SIGKILL, "it is killed");
 	is_str(ev->fail.text, "msworker gave no sign of life and was killed", "with a reason");
-	ok(ev->fail.kind == ERR_AGAIN && ev->fail.loss == LOST_STREAM, "as a connection that broke");
+	ok(ev->silent && ev->fail.kind == ERR_AGAIN && ev->fail.loss == LOST_STREAM,
+	    "as a connection that broke");
 	ok(now_ms() - begun > 11000, "not before its time");
 	crew_close(c);
 }
