@@ -50,8 +50,8 @@ wait_until(struct net *n, struct pollfd *p, size_t count, int64_t until)
 struct lookup {
 	char host[256], port[8];
 	struct addrinfo hints, *found;
-	int status; /* getaddrinfo's */
-	int done;   /* eventfd */
+	int status, errnum; /* getaddrinfo's */
+	int done;	    /* eventfd */
 };
 
 static void *
@@ -60,6 +60,7 @@ look_up(void *arg)
 	struct lookup *l = arg;
 
 	l->status = getaddrinfo(l->host, l->port, &l->hints, &l->found);
+	l->errnum = errno;
 	if (l->status != 0)
 		l->found = NULL;
 	eventfd_write(l->done, 1);
@@ -79,6 +80,31 @@ wait_for_name(struct net *n, struct lookup *l, int64_t until)
 			return -1;
 	}
 	return 1;
+}
+
+static void
+not_found(struct net *n, const struct lookup *l)
+{
+	switch (l->status) {
+	case EAI_NONAME:
+	case EAI_NODATA:
+	case EAI_ADDRFAMILY:
+		net_fail(n, ERR_UNAVAIL, STAGE_DNS, "name or service not known");
+		break;
+	case EAI_AGAIN:
+		net_fail(n, ERR_UNAVAIL, STAGE_DNS, "temporary failure in name resolution");
+		break;
+	case EAI_SYSTEM:
+		net_fail(n, err_kind_unless_out(l->errnum, ERR_UNAVAIL), STAGE_DNS,
+		    "cannot look up a name: %s", strerror(l->errnum));
+		break;
+	case EAI_MEMORY:
+		net_fail(n, ERR_OS, STAGE_DNS, "cannot look up a name: %s", strerror(ENOMEM));
+		break;
+	default:
+		net_fail(n, ERR_UNAVAIL, STAGE_DNS, "cannot look up a name: %s", gai_strerror(l->status));
+		break;
+	}
 }
 
 /*
@@ -114,9 +140,7 @@ find_host(struct net *n, int64_t until)
 	pthread_join(thread, NULL);
 	found = l->found;
 	if (found == NULL)
-		net_fail(n, ERR_UNAVAIL, STAGE_DNS,
-		    l->status == EAI_AGAIN ? "temporary failure in name resolution"
-					   : "name or service not known");
+		not_found(n, l);
 out:
 	if (l->done != -1)
 		close(l->done);
