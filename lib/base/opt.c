@@ -51,15 +51,54 @@ opt_program_name(enum opt_program p)
 
 /* Everybody on this machine can read arguments, and a shell keeps them.  Nothing of it is shown. */
 static int
+secret_in_argument(struct parse *ps, const char *what, int i)
+{
+	return err_set(ps->err, ERR_USAGE, STAGE_CONFIG, NULL,
+	    "%s stands in argument %d: it is neither used nor shown", what, i);
+}
+
+static int
 no_secret(struct parse *ps, int argc, char **argv)
 {
 	const char *what;
 
 	for (int i = 1; i < argc; i++)
-		if ((what = opt_secret(argv[i])) != NULL)
-			return err_set(ps->err, ERR_USAGE, STAGE_CONFIG, NULL,
-			    "%s stands in argument %d: it is neither used nor shown", what, i);
+		if ((what = opt_secret(argv[i], false)) != NULL)
+			return secret_in_argument(ps, what, i);
 	return 0;
+}
+
+/* The same for what is to name a file or directory: one of argv, or the end of one. */
+static int
+no_secret_name(struct parse *ps, const char *name, char *const *argv)
+{
+	const char *what = opt_secret(name, true);
+	int i = 1;
+
+	if (what == NULL)
+		return 0;
+	while (argv[i] != NULL && (argv[i] > name || argv[i] + strlen(argv[i]) < name))
+		i++;
+	return secret_in_argument(ps, what, i);
+}
+
+/* getopt has sorted argv; was: as it was before. */
+static int
+no_secret_names(struct parse *ps, char *const *was)
+{
+	const struct options *o = ps->o;
+	enum opt_type type;
+	int r = 0;
+
+	for (size_t i = 0; i < ps->n && r == 0; i++) {
+		type = ps->v[i].def->type;
+		if (type == OT_FILE || type == OT_DIR)
+			r = no_secret_name(ps, ps->v[i].value, was);
+	}
+	if (o->program == OPT_MSFETCH || o->program == OPT_MSMARK)
+		for (int i = 0; i < o->nargs && r == 0; i++)
+			r = no_secret_name(ps, o->args[i], was);
+	return r;
 }
 
 /* The row of a letter or of getopt's value for a long option. */
@@ -119,6 +158,7 @@ static int
 command_line(struct parse *ps, int argc, char **argv)
 {
 	struct option *longs = xcalloc(opt_table_n + 1, sizeof *longs);
+	char **was = xcalloc((size_t)argc + 1, sizeof *was);
 	struct str shorts = STR_INIT;
 	const struct optdef *d;
 	size_t n = 0;
@@ -133,6 +173,7 @@ command_line(struct parse *ps, int argc, char **argv)
 		if (d->letter != 0)
 			str_addf(&shorts, "%c%s", d->letter, d->arg != NULL ? ":" : "");
 	}
+	memcpy(was, argv, (size_t)argc * sizeof *was);
 	opterr = 0;
 	optind = 0; /* glibc: start anew, permuting */
 	while (r == 0 && (c = getopt_long(argc, argv, shorts.s, longs, NULL)) != -1) {
@@ -148,6 +189,9 @@ command_line(struct parse *ps, int argc, char **argv)
 	}
 	ps->o->args = argv + optind;
 	ps->o->nargs = argc > optind ? argc - optind : 0;
+	if (r == 0)
+		r = no_secret_names(ps, was);
+	free(was);
 	str_release(&shorts);
 	free(longs);
 	return r;

@@ -2,8 +2,8 @@
  * opt_secret: what people paste where the name of a file should be.
  *
  * - An access token: a JWT (RFC 7515, RFC 7516: base64url and dots, the first
- *   part a JSON object), or a word longer than any name, such as Microsoft's
- *   opaque tokens.
+ *   part a JSON object), or, where a file or directory is to be named, a word
+ *   longer than any name, such as Microsoft's opaque tokens.
  * - A client secret of Entra ID: 40 characters, a digit and "Q~" after three.
  */
 #include <string.h>
@@ -42,9 +42,7 @@ holds_jwt(const char *s)
 static bool
 is_long_word(const char *s)
 {
-	if (s[0] == '-' && strchr(s, '=') != NULL)
-		s = strchr(s, '=') + 1;
-	if (*s == '/' || *s == '.' || strlen(s) < WORD)
+	if (strlen(s) < WORD || strchr("/.~", *s) != NULL || strncmp(s, "pkcs11:", 7) == 0)
 		return false;
 	while (*s > ' ' && *s <= '~')
 		s++;
@@ -68,9 +66,9 @@ holds_client_secret(const char *s)
 }
 
 const char *
-opt_secret(const char *s)
+opt_secret(const char *s, bool name)
 {
-	if (holds_jwt(s) || is_long_word(s))
+	if (holds_jwt(s) || (name && is_long_word(s)))
 		return "an access token";
 	return holds_client_secret(s) ? "a client secret" : NULL;
 }

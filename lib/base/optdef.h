@@ -86,8 +86,11 @@ int opt_assign(struct options *o, const struct optdef *d, const char *value, con
 /* Back to what opt_parse's zeroing left. */
 void opt_unset(struct options *o, const struct optdef *d);
 
-/* "an access token" or "a client secret", if one stands in s, by its form; else NULL. */
-const char *opt_secret(const char *s);
+/*
+ * "an access token" or "a client secret", if one stands in s, by its form; else NULL.
+ * name: s is to name a file or directory, so that a very long word is no such name.
+ */
+const char *opt_secret(const char *s, bool name);
 
 /* The key of that name, or NULL with err set: what a near miss was meant to be is in the text. */
 const struct optdef *opt_find_key(const char *name, const struct opt_source *, struct err *);

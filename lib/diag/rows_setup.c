@@ -18,10 +18,11 @@ static const struct diag_row rows[] = {
 	.cause = {
 		{ .cause = "the token was pasted, or put there by $(mstoken ...): everybody on this machine can read "
 		    "arguments, and the shell's history keeps them",
-		  .tell = "it begins with eyJ and has dots, or it has 400 characters and no blank",
+		  .tell = "it begins with eyJ and has dots; or it stands for a file or directory, and has 400 characters and no "
+		    "blank",
 		  .cure = "pipe it:\n\t{mstoken} | PROGRAM ...\nand count this one as exposed: take it out of the history; "
 		    "it opens the mailboxes of the app until it expires (60 to 90 minutes)" },
-		{ .cause = "it is a long name and no token",
+		{ .cause = "it is the name of a file or directory, and no token",
 		  .cure = "write ./ in front of it" },
 	},
 },

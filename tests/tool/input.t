@@ -101,6 +101,25 @@ run msfetch $imap_args -u $box ./$jwt <token
 status_is 0 './ makes it a name'
 run msfetch $imap_args -u $box heyJoe.a.b <token
 status_is 0 'a name that only looks a little like one'
+named() { # NAME PROGRAM ARGUMENT...
+	what=$1
+	shift
+	run "$@" <"$T/token"
+	stderr_unlike 'stands (in|here)' "$what: no token"
+}
+named 'a long folder' msls $imap_args -u $box "$long"
+named 'a long pattern' msfetch $imap_args -u $box -F "$long" md
+named 'a long pattern that is glued' msfetch $imap_args -u $box -F"$long" md
+named 'a long pattern to be left out' msfetch $imap_args -u $box -X"$long" md
+named 'a long folder to move to' msmark $imap_args --move="$long"
+named 'a long set of messages' msls $imap_args -u $box --search "UID${long#???}" INBOX
+named 'a long address of a certificate' mstoken --tenant x --client-id y --cert "pkcs11:token=$long"
+argument 'an opaque token for a certificate' mstoken --tenant x --client-id y --cert "$long"
+stderr_like 'in argument 6:' 'which one'
+argument 'an opaque token before the options' msfetch "$long" $imap_args -u $box
+stderr_like 'in argument 1:' 'which one'
+argument 'an opaque token for --trace=' msls $imap_args -u $box INBOX --trace="$long"
+stderr_like "in argument $(($(set -- $imap_args; echo $#) + 4)):" 'which one'
 
 # The configuration.
 mkdir -p "$HOME/.config/mstools"
