@@ -296,6 +296,22 @@ msfilter -f got true >found 2>err
 wait "$reader"
 is "$(wc -l <found) $(cat err)" '60 ' 'renamed by a reader all the time, and found each time'
 
+# Gone when it is opened, and there again when it is looked at: once, and always.
+if strace -o /dev/null true 2>/dev/null; then
+	for n in 1 1+; do
+		spool 1
+		f=$T/M/new/1700000000.V14U1
+		run strace -o /dev/null -P "$f" -e trace=openat -e inject=openat:error=ENOENT:when=$n msfilter -f got ./flt
+		case $n in
+		1) status_is 0 'an open that fails once' ;;
+		*) status_is 74 'one that always fails' ;;
+		esac
+	done
+	stderr_like "$f: cannot read it" 'is named'
+else
+	skip 'an open that fails' 'no strace'
+fi
+
 # A directory of that name above the Maildir.
 spool 1
 rm -rf new
