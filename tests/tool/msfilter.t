@@ -349,6 +349,17 @@ spool 1
 msfilter -f got ./flt >>accepted 2>err
 is "$(uids accepted)" '7 1 ' 'an accepted one likewise'
 
+# Standard output is a descriptor; what its name leads to is another matter.
+spool 1
+{ printf torn; msfilter -f got ./flt 2>err; } >accepted
+is "$(sed 's/\t.*//' accepted)" 'torn
+box@contoso.example' 'written to at another offset'
+spool 1
+{ printf torn; chmod 0400 accepted; msfilter -f got ./flt 2>err; status=$?; } >accepted
+status_is 0 'a file that this user may not open for writing'
+chmod 0600 accepted
+is "$(uids accepted | tail -n 1)" 'torn 1 ' 'is written to'
+
 spool 1
 export MSTOOLS_CLIENT_SECRET=hush
 run msfilter -f got sh -c 'env >environment'
