@@ -26,6 +26,8 @@ struct row {
 struct adopt {
 	struct old *old; /* by date, msgid, generation, uid once ready */
 	size_t nold, capold;
+	struct old *same; /* by uid once ready */
+	size_t nsame, capsame;
 	struct row *row; /* by uid once ready */
 	size_t nrow, caprow;
 	size_t *bysha; /* indices of old ones with a digest, by digest, date, uid */
@@ -44,25 +46,38 @@ adopt_free(struct adopt *a)
 	if (a == NULL)
 		return;
 	free(a->old);
+	free(a->same);
 	free(a->row);
 	free(a->bysha);
 	free(a);
 }
 
-void
-adopt_old(struct adopt *a, int64_t gen, const struct state_msg *m)
+static void
+add(struct old **list, size_t *n, size_t *cap, int64_t gen, const struct state_msg *m)
 {
 	static const unsigned char none[32];
 	struct old *o;
 
-	if (a->nold == a->capold) {
-		a->capold = a->capold == 0 ? 256 : a->capold * 2;
-		a->old = xreallocarray(a->old, a->capold, sizeof *a->old);
+	if (*n == *cap) {
+		*cap = *cap == 0 ? 256 : *cap * 2;
+		*list = xreallocarray(*list, *cap, sizeof **list);
 	}
-	o = &a->old[a->nold++];
+	o = &(*list)[(*n)++];
 	*o = (struct old){ .date = m->date, .msgid = m->msgid, .bytes = m->bytes, .of = { gen, m->uid } };
 	memcpy(o->sha256, m->sha256, sizeof o->sha256);
 	o->digest = memcmp(o->sha256, none, sizeof none) != 0;
+}
+
+void
+adopt_old(struct adopt *a, int64_t gen, const struct state_msg *m)
+{
+	add(&a->old, &a->nold, &a->capold, gen, m);
+}
+
+void
+adopt_same(struct adopt *a, int64_t gen, const struct state_msg *m)
+{
+	add(&a->same, &a->nsame, &a->capsame, gen, m);
 }
 
 void
@@ -97,11 +112,22 @@ old_cmp(const void *a, const void *b)
 }
 
 static int
+same_cmp(const void *a, const void *b)
+{
+	const struct old *x = a, *y = b;
+
+	return x->of.uid < y->of.uid ? -1 : x->of.uid > y->of.uid;
+}
+
+/* Those that have their pair come last. */
+static int
 row_key_cmp(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
 	int c = key_cmp(x->date, x->msgid, y->date, y->msgid);
 
+	if (x->paired != y->paired)
+		return x->paired ? 1 : -1;
 	return c != 0 ? c : x->uid < y->uid ? -1 : x->uid > y->uid;
 }
 
@@ -185,15 +211,52 @@ pair_key(struct old *o, size_t nold, struct row *r, size_t nrow)
 		pair(&r[i], &o[i]);
 }
 
+/* The first index in same whose UID is not below uid. */
+static size_t
+same_first(const struct adopt *a, uint32_t uid)
+{
+	size_t lo = 0, hi = a->nsame, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (a->same[mid].of.uid < uid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void
+pair_same(struct adopt *a)
+{
+	struct row *r;
+	struct old *o;
+	size_t i, j;
+
+	for (i = 0; i < a->nrow; i++) {
+		r = &a->row[i];
+		for (j = same_first(a, r->uid); j < a->nsame && a->same[j].of.uid == r->uid; j++) {
+			o = &a->same[j];
+			if (r->paired || r->date == DATE_NONE || (r->msgid == 0 && o->digest) ||
+			    key_cmp(o->date, o->msgid, r->date, r->msgid) != 0)
+				continue;
+			pair(r, o);
+		}
+	}
+}
+
 static void
 pair_all(struct adopt *a)
 {
-	size_t i = 0, j = 0, nold, nrow;
+	size_t i = 0, j = 0, n = 0, nold, nrow;
 	struct old *o;
 	struct row *r;
 	int c;
 
-	while (i < a->nold && j < a->nrow) {
+	while (n < a->nrow && !a->row[n].paired)
+		n++;
+	while (i < a->nold && j < n) {
 		o = &a->old[i];
 		r = &a->row[j];
 		c = key_cmp(o->date, o->msgid, r->date, r->msgid);
@@ -209,8 +272,7 @@ pair_all(struct adopt *a)
 		     i + nold < a->nold && key_cmp(o->date, o->msgid, o[nold].date, o[nold].msgid) == 0;
 		     nold++)
 			;
-		for (nrow = 1;
-		     j + nrow < a->nrow && key_cmp(r->date, r->msgid, r[nrow].date, r[nrow].msgid) == 0;
+		for (nrow = 1; j + nrow < n && key_cmp(r->date, r->msgid, r[nrow].date, r[nrow].msgid) == 0;
 		     nrow++)
 			;
 		pair_key(o, nold, r, nrow);
@@ -223,6 +285,9 @@ void
 adopt_ready(struct adopt *a)
 {
 	rows_unique(a);
+	if (a->nsame > 1)
+		qsort(a->same, a->nsame, sizeof *a->same, same_cmp);
+	pair_same(a);
 	if (a->nrow > 1)
 		qsort(a->row, a->nrow, sizeof *a->row, row_key_cmp);
 	if (a->nold > 1)
@@ -276,6 +341,21 @@ sha_first(const struct adopt *a, const unsigned char sha256[32])
 	return lo;
 }
 
+/* The unclaimed one with that UID and this content. */
+static struct old *
+same_content(struct adopt *a, uint32_t uid, const unsigned char sha256[32], uint64_t bytes)
+{
+	struct old *o;
+	size_t i;
+
+	for (i = same_first(a, uid); i < a->nsame && a->same[i].of.uid == uid; i++) {
+		o = &a->same[i];
+		if (!o->claimed && o->digest && o->bytes == bytes && memcmp(o->sha256, sha256, 32) == 0)
+			return o;
+	}
+	return NULL;
+}
+
 /* An unclaimed old one of this content; one of the same date rather than another. */
 static struct old *
 by_content(struct adopt *a, int64_t date, const unsigned char sha256[32], uint64_t bytes)
@@ -323,8 +403,10 @@ adopt_by_digest(struct adopt *a, uint32_t uid, const unsigned char sha256[32], u
     struct adopt_of *old)
 {
 	struct row *r = row_find(a, uid);
-	struct old *o = by_content(a, r != NULL ? r->date : DATE_NONE, sha256, bytes);
+	struct old *o = same_content(a, uid, sha256, bytes);
 
+	if (o == NULL)
+		o = by_content(a, r != NULL ? r->date : DATE_NONE, sha256, bytes);
 	if (o == NULL)
 		o = by_key(a, r);
 	if (o == NULL)

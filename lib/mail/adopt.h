@@ -4,6 +4,7 @@
  *
  *   a = adopt_begin()
  *   adopt_old(a, gen, m)     each state_unclaimed_each of the generations before
+ *   adopt_same(a, gen, m)    likewise, where UIDs would be the same
  *   adopt_row(a, uid, …)     each message of the new one, listed with
  *                            ASK_DATE | ASK_MSGID, that the state does not know
  *   adopt_ready(a)
@@ -40,6 +41,11 @@ void adopt_free(struct adopt *); /* NULL is allowed */
 
 /* A row that nobody has claimed yet; copied. */
 void adopt_old(struct adopt *, int64_t gen, const struct state_msg *);
+/*
+ * The same of what may be this folder under another name.  It is taken over by that
+ * very UID, if that has its date and Message-ID or its content; by no other.
+ */
+void adopt_same(struct adopt *, int64_t gen, const struct state_msg *);
 /* A listed message; date may be DATE_NONE, msgid 0 (no Message-ID). */
 void adopt_row(struct adopt *, uint32_t uid, int64_t date, uint64_t msgid);
 /* Pairs.  Nothing above this line may be called afterwards. */

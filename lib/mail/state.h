@@ -54,7 +54,8 @@ struct state_gen {
 	uint32_t uidnext;   /* highest UIDNEXT seen */
 	bool vanished;	    /* the folder was missing at the last look */
 	int64_t adopt_from; /* generation whose rows may still be adopted, and those of its own
-			       adopt_from with them (state_gen_adopt); 0 none */
+			       adopt_from with them (state_gen_adopt); 0 none, its own id:
+			       those of vanished folders alone (tool/renumber.c) */
 };
 
 /*

@@ -10,6 +10,10 @@
  * - A known folder is there again, and another one with its UIDVALIDITY has
  *   vanished: renamed there and back.
  *
+ * UIDVALIDITY alone is not much evidence: Exchange gives many folders the same.  But
+ * a folder that was renamed has its UIDs: from one of another name a message is taken
+ * over under its own UID only, and all that have vanished are looked at.
+ *
  * In each case but the last a new generation begins.  It takes over from an older
  * one, and from those that this one itself had not done with: its messages are
  * listed with INTERNALDATE and Message-ID, those that make a pair with an old row
@@ -40,7 +44,10 @@ succeed(struct run *r, struct box *b, int64_t from, struct err *err)
 	struct store *s = &r->store;
 
 	if (r->o->dry_run) {
-		b->gen = (struct state_gen){ .uidvalidity = b->uidvalidity, .settled = 1, .uidnext = 1 };
+		b->gen = (struct state_gen){ .folder_id = b->gen.folder_id,
+			.uidvalidity = b->uidvalidity,
+			.settled = 1,
+			.uidnext = 1 };
 	} else if (state_gen_new(s->state, s->user, s->host, b->name, b->uidvalidity, &b->gen, err) == -1 ||
 	    state_gen_adopt(s->state, b->gen.id, from, err) == -1) {
 		return -1;
@@ -127,13 +134,20 @@ further(const struct state_gen *a, const struct state_gen *b)
 	return a->uidnext != b->uidnext ? a->uidnext > b->uidnext : a->settled > b->settled;
 }
 
+/* May it be this folder, under its other name? */
+static bool
+same_folder(const struct state_gen *g, const struct box *b)
+{
+	return g->vanished && g->folder_id != b->gen.folder_id && g->uidvalidity == b->uidvalidity &&
+	    g->uidnext <= b->uidnext;
+}
+
 static int
 find_renamed(const char *name, const struct state_gen *g, void *arg)
 {
 	struct renamed *f = arg;
 
-	if (!g->vanished || g->id == f->b->gen.id || g->uidvalidity != f->b->uidvalidity ||
-	    g->uidnext > f->b->uidnext || !further(g, &f->best))
+	if (!same_folder(g, f->b) || !further(g, &f->best))
 		return 0;
 	f->best = *g;
 	snprintf(f->name, sizeof f->name, "%s", name);
@@ -173,11 +187,10 @@ renumber_returned(struct run *r, struct box *b, struct err *err)
 	log_v(1,
 	    "%s: is there again, perhaps it was %s meanwhile; comparing what is new with what was delivered",
 	    b->name, f.name);
-	if (b->gen.adopt_from != 0 && f.best.adopt_from == 0 && b->gen.adopt_from != f.best.id &&
-	    !r->o->dry_run && state_gen_adopt(r->store.state, f.best.id, b->gen.adopt_from, err) == -1)
-		return -1; /* what it was still taking over from comes after */
-	b->gen.adopt_from = f.best.id;
-	return r->o->dry_run ? 0 : state_gen_adopt(r->store.state, b->gen.id, f.best.id, err);
+	if (b->gen.adopt_from != 0)
+		return 0; /* it is not done with comparing: renumber_load looks at the vanished ones too */
+	b->gen.adopt_from = b->gen.id; /* from nothing but the vanished ones */
+	return r->o->dry_run ? 0 : state_gen_adopt(r->store.state, b->gen.id, b->gen.id, err);
 }
 
 /* --- taking over --- */
@@ -186,61 +199,71 @@ struct load_old {
 	struct run *r;
 	struct box *b;
 	struct state_gen from;
+	int64_t seen[CHAIN_MAX];
+	size_t nseen;
 	struct err *err;
 };
-
-/* Is it the very message that this generation has under that UID?  (The folder was renamed and is back.) */
-static int
-same_here(const struct load_old *l, const struct state_msg *m)
-{
-	struct state_msg here;
-	int n;
-
-	if (l->from.uidvalidity != l->b->gen.uidvalidity || l->b->gen.id == 0)
-		return 0;
-	n = state_msg_find(l->r->store.state, l->b->gen.id, m->uid, &here, l->err);
-	return n != 1 ? n
-		      : here.date == m->date && here.bytes == m->bytes &&
-		memcmp(here.sha256, m->sha256, sizeof here.sha256) == 0;
-}
 
 static int
 load_old(const struct state_msg *m, void *arg)
 {
 	const struct load_old *l = arg;
-	int n = same_here(l, m);
 
-	if (n == 0)
+	if (l->from.folder_id != l->b->gen.folder_id && l->from.uidvalidity == l->b->uidvalidity)
+		adopt_same(l->b->adopt, l->from.id, m);
+	else
 		adopt_old(l->b->adopt, l->from.id, m);
-	return n == -1 ? -1 : 0;
+	return 0;
 }
 
-/* All that may be taken over: of the generation before, and of those that it was itself still taking over from. */
-static int
-load_chain(struct run *r, struct box *b, struct err *err)
+static bool
+loaded(const struct load_old *l, int64_t id)
 {
-	struct load_old l = { .r = r, .b = b, .err = err };
-	int64_t seen[CHAIN_MAX], id = b->gen.adopt_from;
-	size_t n = 0, i;
+	size_t i;
+
+	for (i = 0; i < l->nseen; i++)
+		if (l->seen[i] == id)
+			return true;
+	return false;
+}
+
+/* Of the generation before, and of those that it was itself still taking over from. */
+static int
+load_chain(struct load_old *l)
+{
+	int64_t id = l->b->gen.adopt_from;
 	int rc;
 
-	while (id != 0 && id != b->gen.id && n < CHAIN_MAX) {
-		for (i = 0; i < n; i++)
-			if (seen[i] == id)
-				return 0;
-		seen[n++] = id;
-		if ((rc = state_gen_get(r->store.state, id, &l.from, err)) != 1)
+	while (id != 0 && id != l->b->gen.id && l->nseen < CHAIN_MAX && !loaded(l, id)) {
+		l->seen[l->nseen++] = id;
+		if ((rc = state_gen_get(l->r->store.state, id, &l->from, l->err)) != 1)
 			return rc;
-		if (state_unclaimed_each(r->store.state, id, load_old, &l, err) == -1)
+		if (state_unclaimed_each(l->r->store.state, id, load_old, l, l->err) == -1)
 			return -1;
-		id = l.from.adopt_from;
+		id = l->from.adopt_from;
 	}
 	return 0;
+}
+
+/* Of those that may be this folder: the one that reached furthest need not be the one. */
+static int
+load_renamed(const char *name, const struct state_gen *g, void *arg)
+{
+	struct load_old *l = arg;
+
+	(void)name;
+	if (!same_folder(g, l->b) || loaded(l, g->id))
+		return 0;
+	l->from = *g;
+	return state_unclaimed_each(l->r->store.state, g->id, load_old, l, l->err);
 }
 
 int
 renumber_load(struct run *r, struct box *b, struct err *err)
 {
+	struct load_old l = { .r = r, .b = b, .err = err };
+	struct store *s = &r->store;
+
 	adopt_free(b->adopt);
 	b->adopt = NULL;
 	if (b->gen.adopt_from == 0)
@@ -248,7 +271,7 @@ renumber_load(struct run *r, struct box *b, struct err *err)
 	if (!r->o->dry_run && commit_group(r->commit, err) == -1)
 		return -1; /* what the window before took over must not be offered again */
 	b->adopt = adopt_begin();
-	return load_chain(r, b, err);
+	return load_chain(&l) == -1 ? -1 : state_gen_each(s->state, s->user, s->host, load_renamed, &l, err);
 }
 
 void

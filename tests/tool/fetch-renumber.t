@@ -222,4 +222,81 @@ tell 'rename New Old'
 fetch -F '*' md
 status_is 0 'its old name again'
 stdout_is '' 'nothing comes again'
+
+# UIDVALIDITY alone is no evidence: another folder had the same, and has gone.
+got() {
+	cut -f 2,4 "$out_file" | tr '\t\n' ' ;'
+}
+for i in 1 2 3 4 5 6 7; do printf 'Message-ID: <%s@other>\r\n\r\nother %s\r\n' $i $i >other$i; done
+printf 'Message-ID: <both@other>\r\n\r\nboth\r\n' >mail8
+cp mail8 other1
+{
+	printf '%s\n' 'folder Old 77' 'messages Old 5' 'folder Other 77' 'messages Other 7' 'message Other 1 date 1700000000'
+	raw -e Old '1 5'
+	for i in 1 2 3 4 5 6 7; do printf '%s\n' "message Other $i raw $T/other$i"; done
+} >scenario
+serve_odd scenario
+fetch -F '*' md
+stdout_lines 12 'two folders with the same UIDVALIDITY'
+tell 'no-folder Other'
+tell 'rename Old New'
+tell 'messages New 1'
+raw tell New '6 6'
+fetch -F '*' md
+is "$(got)" 'New 6;' 'one is deleted, one renamed'
+tell 'rename New Old'
+tell 'messages Old 3'
+tell 'message Old 8 date 1700000000'
+raw tell Old '7 9'
+fetch -F '*' md
+status_is 0 'and has its name again'
+is "$(got)" 'Old 7;Old 8;Old 9;' 'what is new comes, also what the deleted one had, and nothing else'
+serve_odd scenario
+fetch -F '*' md
+tell 'no-folder Other'
+tell 'rename Old New'
+tell 'messages New 3'
+tell 'message New 8 date 1700000000'
+raw tell New '6 8'
+fetch -F '*' md
+status_is 0 'the deleted one had more'
+is "$(got)" 'New 6;New 7;New 8;' 'the renamed one is known'
+
+# Numbered anew, renamed, renamed back: and each time only some of it is compared.
+{
+	printf '%s\n' 'folder Old 77' 'messages Old 20'
+	raw -e Old '1 20'
+} >scenario
+serve_odd scenario
+fetch -F '*' md
+stdout_lines 20 'twenty messages'
+tell 'renumber Old 99'
+tell 'message Old * date 1800000000'
+fetch -F '*' --max 10 md
+stdout_is '' 'numbered anew, and half of it is compared'
+tell 'rename Old New'
+fetch -F '*' --max 3 md
+stdout_is '' 'renamed, and some more'
+tell 'rename New Old'
+fetch -F '*' md
+status_is 0 'its old name again'
+stdout_is '' 'nothing comes twice'
+is "$(ls md/new | wc -l)" 20 'each is there once'
+fetch -F '*' md
+stdout_is '' 'and all is settled'
+
+# Made anew with its UIDVALIDITY: three of a kind, in two windows.
+serve_odd -e 'messages 3' -e "message * raw $T/twin" -e 'message * date 1700000000' -e 'uidnext INBOX 80000'
+fetch md
+stdout_lines 3 'three of a kind'
+tell 'expunge INBOX *'
+tell 'uidnext INBOX 2'
+tell 'messages 1'
+tell 'uidnext INBOX 70000'
+tell 'messages 2'
+tell "message * raw $T/twin"
+tell 'message * date 1700000000'
+fetch md
+status_is 0 'made anew'
+stdout_is '' 'and all three are known'
 done_testing

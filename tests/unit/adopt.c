@@ -282,6 +282,52 @@ test_generations(void)
 	adopt_free(a);
 }
 
+/* Of a folder that may be this one under another name: the same UID or none. */
+static void
+same(struct adopt *a, uint32_t uid, int64_t date, uint64_t msgid, uint32_t content)
+{
+	struct state_msg m = { .uid = uid, .date = date, .msgid = msgid, .bytes = 100 };
+
+	if (content != 0)
+		digest(m.sha256, content);
+	adopt_same(a, OLD, &m);
+}
+
+static void
+test_same(void)
+{
+	struct adopt *a = adopt_begin();
+	uint32_t o;
+
+	same(a, 8, 1000, 8, 88);
+	same(a, 2, 1000, 2, 1); /* twins */
+	same(a, 3, 1000, 2, 1);
+	same(a, 4, 1000, 4, 2);	 /* another date */
+	same(a, 5, 1000, 0, 3);	 /* no Message-ID */
+	same(a, 6, 1000, 0, 0);	 /* --baseline */
+	same(a, 7, 1000, 0, 77); /* no date */
+	old(a, 30, 1000, 2, 1);	 /* of the generation before, a third twin */
+	adopt_row(a, 3, 1000, 2);
+	adopt_row(a, 2, 1000, 2);
+	adopt_row(a, 4, 2000, 4);
+	adopt_row(a, 5, 1000, 0);
+	adopt_row(a, 6, 1000, 0);
+	adopt_row(a, 7, DATE_NONE, 0);
+	adopt_row(a, 9, 1000, 8);
+	adopt_row(a, 20, 1000, 2);
+	adopt_ready(a);
+	pairs(a, "2=2@1000 3=3@1000 6=6@1000 30=20@1000 ", "the same UID, date and Message-ID");
+	is_int(by_digest(a, 4, 2, 100, &o), 1, "another date: by its content");
+	is_int(by_digest(a, 5, 3, 100, &o), 1, "no Message-ID: likewise");
+	is_int(by_digest(a, 5, 3, 100, &o), 0, "once");
+	is_int(by_digest(a, 6, 3, 100, &o), 0, "a pair is used up");
+	is_int(by_digest(a, 7, 77, 101, &o), 0, "another size");
+	is_int(by_digest(a, 7, 77, 100, &o), 1, "no date");
+	is_int(o, 7, "that one");
+	is_int(by_digest(a, 9, 88, 100, &o), 0, "another UID is another message");
+	adopt_free(a);
+}
+
 int
 main(void)
 {
@@ -291,5 +337,6 @@ main(void)
 	test_blind();
 	test_many();
 	test_generations();
+	test_same();
 	return done_testing();
 }
