@@ -204,8 +204,9 @@ prepare_all(struct run *r, struct err *err)
 
 	if (st != NULL && state_begin(st, err) == -1)
 		return -1;
-	if (st != NULL && renumber_missing(r, err) == -1) {
-		state_rollback(st);
+	if (r->store.state != NULL && renumber_missing(r, err) == -1) {
+		if (st != NULL)
+			state_rollback(st);
 		return -1;
 	}
 	for (i = 0; i < r->nbox; i++) {

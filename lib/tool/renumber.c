@@ -94,6 +94,15 @@ listed(const struct run *r, const char *name)
 	return NULL;
 }
 
+/* As it is now; g->vanished is as it was, until renumber_missing has noted it. */
+static bool
+is_missing(const struct run *r, const char *name, const struct state_gen *g)
+{
+	char delimiter = r->nbox > 0 ? r->box[0]->delimiter : '/';
+
+	return listed(r, name) == NULL && (g->vanished || wanted(r, name, delimiter));
+}
+
 struct missing {
 	struct run *r;
 	struct err *err;
@@ -104,14 +113,14 @@ note_missing(const char *name, const struct state_gen *g, void *arg)
 {
 	const struct missing *m = arg;
 	struct run *r = m->r;
+	bool gone = is_missing(r, name, g);
 	struct box *here = listed(r, name);
-	char delimiter = r->nbox > 0 ? r->box[0]->delimiter : '/';
 
-	if ((here != NULL) == !g->vanished || (here == NULL && !wanted(r, name, delimiter)))
+	if (gone == g->vanished)
 		return 0;
 	if (here != NULL)
 		here->returned = true;
-	return state_gen_vanished(r->store.state, g->id, here == NULL, m->err);
+	return r->o->dry_run ? 0 : state_gen_vanished(r->store.state, g->id, gone, m->err);
 }
 
 int
@@ -123,6 +132,7 @@ renumber_missing(struct run *r, struct err *err)
 }
 
 struct renamed {
+	const struct run *r;
 	const struct box *b;
 	struct state_gen best; /* the vanished one that reached furthest */
 	char name[WIRE_NAME];
@@ -136,10 +146,10 @@ further(const struct state_gen *a, const struct state_gen *b)
 
 /* May it be this folder, under its other name? */
 static bool
-same_folder(const struct state_gen *g, const struct box *b)
+same_folder(const struct run *r, const char *name, const struct state_gen *g, const struct box *b)
 {
-	return g->vanished && g->folder_id != b->gen.folder_id && g->uidvalidity == b->uidvalidity &&
-	    g->uidnext <= b->uidnext;
+	return g->folder_id != b->gen.folder_id && g->uidvalidity == b->uidvalidity &&
+	    g->uidnext <= b->uidnext && (r->o->dry_run ? is_missing(r, name, g) : g->vanished);
 }
 
 static int
@@ -147,7 +157,7 @@ find_renamed(const char *name, const struct state_gen *g, void *arg)
 {
 	struct renamed *f = arg;
 
-	if (!same_folder(g, f->b) || !further(g, &f->best))
+	if (!same_folder(f->r, name, g, f->b) || !further(g, &f->best))
 		return 0;
 	f->best = *g;
 	snprintf(f->name, sizeof f->name, "%s", name);
@@ -167,7 +177,7 @@ renamed_from(struct run *r, struct renamed *f, struct err *err)
 int
 renumber_renamed(struct run *r, struct box *b, struct err *err)
 {
-	struct renamed f = { .b = b };
+	struct renamed f = { .r = r, .b = b };
 	int n = renamed_from(r, &f, err);
 
 	if (n != 1)
@@ -179,7 +189,7 @@ renumber_renamed(struct run *r, struct box *b, struct err *err)
 int
 renumber_returned(struct run *r, struct box *b, struct err *err)
 {
-	struct renamed f = { .b = b };
+	struct renamed f = { .r = r, .b = b };
 	int n = renamed_from(r, &f, err);
 
 	if (n != 1)
@@ -251,8 +261,7 @@ load_renamed(const char *name, const struct state_gen *g, void *arg)
 {
 	struct load_old *l = arg;
 
-	(void)name;
-	if (!same_folder(g, l->b) || loaded(l, g->id))
+	if (!same_folder(l->r, name, g, l->b) || loaded(l, g->id))
 		return 0;
 	l->from = *g;
 	return state_unclaimed_each(l->r->store.state, g->id, load_old, l, l->err);

@@ -184,7 +184,7 @@ void box_drop(struct run *r, struct box *);
 bool renumber_due(const struct box *);
 /* Then: begins a new one, which takes over from it.  0 or -1, as all here. */
 int renumber_begin(struct run *r, struct box *, struct err *);
-/* Notes which known folders are missing from the list, and which are there again.  Within a transaction. */
+/* Notes which known folders are missing from the list, and which are there again.  Within a transaction; a dry run notes nothing. */
 int renumber_missing(struct run *r, struct err *);
 /* A folder that is not known: 1 if it may be a vanished one (a generation has begun), 0 if not, -1. */
 int renumber_renamed(struct run *r, struct box *, struct err *);

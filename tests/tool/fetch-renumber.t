@@ -224,6 +224,7 @@ status_is 0 'its old name again'
 stdout_is '' 'nothing comes again'
 
 # UIDVALIDITY alone is no evidence: another folder had the same, and has gone.
+tab=$(printf '\t')
 got() {
 	cut -f 2,4 "$out_file" | tr '\t\n' ' ;'
 }
@@ -248,8 +249,10 @@ tell 'rename New Old'
 tell 'messages Old 3'
 tell 'message Old 8 date 1700000000'
 raw tell Old '7 9'
+fetch -n -F '*' md
+is "$(cut -f 2,5 "$out_file")" "Old${tab}3" 'and has its name again: a dry run tells what comes'
 fetch -F '*' md
-status_is 0 'and has its name again'
+status_is 0 'which is right'
 is "$(got)" 'Old 7;Old 8;Old 9;' 'what is new comes, also what the deleted one had, and nothing else'
 serve_odd scenario
 fetch -F '*' md
@@ -258,8 +261,10 @@ tell 'rename Old New'
 tell 'messages New 3'
 tell 'message New 8 date 1700000000'
 raw tell New '6 8'
+fetch -n -F '*' md
+is "$(cut -f 2,5 "$out_file")" "New${tab}3" 'the deleted one had more: in a dry run'
 fetch -F '*' md
-status_is 0 'the deleted one had more'
+status_is 0 'and in a real one'
 is "$(got)" 'New 6;New 7;New 8;' 'the renamed one is known'
 
 # Numbered anew, renamed, renamed back: and each time only some of it is compared.
