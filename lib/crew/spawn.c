@@ -27,6 +27,7 @@ static const char *const passed[] = { "TZ", "TZDIR", "LANG", "LC_ALL", "LC_CTYPE
 	"NO_PROXY", "no_proxy", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE",
 	"GCOV_PREFIX", "GCOV_PREFIX_STRIP" };
 #define PASSED (sizeof(passed) / sizeof(passed[0]))
+#define ENVIRONMENT (PASSED + 2)
 
 static int
 beside_us(char *path, size_t size, const char *where)
@@ -67,14 +68,16 @@ spawn_find(char *path, size_t size, struct err *err)
 
 /* Our environment cut down, as an array for exec; lives until the exec or the end of the child. */
 static void
-fill_environment(char **env, size_t size)
+fill_environment(char *env[ENVIRONMENT])
 {
 	size_t i, n = 0;
 	const char *v;
 
-	for (i = 0; i < PASSED && n + 1 < size; i++)
+	for (i = 0; i < PASSED; i++)
 		if ((v = getenv(passed[i])) != NULL)
 			env[n++] = xasprintf("%s=%s", passed[i], v);
+	/* libetpan brings it along and we never use it: its start-up is some milliseconds */
+	env[n++] = xasprintf("GNUTLS_NO_IMPLICIT_INIT=1");
 	env[n] = NULL;
 }
 
@@ -90,7 +93,7 @@ close_from(unsigned first)
 		close((int)fd);
 }
 
-/* After fork: only async-signal-safe calls, here and below. */
+/* After vfork: our parent's memory, and only async-signal-safe calls, here and below. */
 static void __attribute__((noreturn)) give_up(struct wire_fail *f, int sock, int errnum)
 {
 	const char *why = strerrordesc_np(errnum);
@@ -159,7 +162,7 @@ child(const char *path, int sock, pid_t parent, char **env, struct wire_fail *f)
 pid_t
 spawn_worker(const char *path, int *sock, struct err *err)
 {
-	char *env[PASSED + 1];
+	char *env[ENVIRONMENT];
 	struct wire_fail fail = { .kind = ERR_OS };
 	int pair[2], size = SNDBUF, i;
 	pid_t pid, self = getpid();
@@ -170,10 +173,14 @@ spawn_worker(const char *path, int *sock, struct err *err)
 	/* Both ways: jobs and slots there, reports here while we wait for the disk. */
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-	fill_environment(env, PASSED + 1);
+	fill_environment(env);
 	wire_head(&fail.head, WIRE_FAIL, sizeof fail, 0);
 	snprintf(fail.subject, sizeof fail.subject, "%s", path);
-	pid = fork();
+	/*
+	 * Not fork: that copies our page tables, and each page we touch afterwards.
+	 * What the child writes to here is its stack, fail and errno.
+	 */
+	pid = vfork();
 	if (pid == 0)
 		child(path, pair[1], self, env, &fail);
 	if (pid == -1)

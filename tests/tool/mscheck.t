@@ -54,6 +54,13 @@ status_is 0
 stdout_like '\| .* C: .*AUTHENTICATE XOAUTH2 \[secret\]' 'the protocol, tokens masked'
 stdout_unlike 'eyJ' 'no token anywhere'
 
+relay_up "$STAND_IMAP_PORT" -x http
+run mscheck -u box@contoso.example --host localhost --port "$STAND_IMAP_PORT" --ca-file "$STAND_CA" \
+    --token-cmd 'mstoken -a work' --proxy "http://localhost:$relay_port"
+status_is 0 'by way of a proxy'
+stdout_like "^\\[ ok \\] connection .*through .*localhost:$relay_port" 'the proxy used'
+ok 'which was asked' grep -q 'proxy 200' "$relay_log"
+
 run mscheck $token_args
 status_is 0 'without a mailbox'
 stdout_like '^\[skip\] mailbox' 'the token alone'
