@@ -1,5 +1,5 @@
 /*
- * disk: disks whose power can fail (FUSE).
+ * disk: disks whose power can fail, and that can fail themselves (FUSE).
  *
  *	disk DIRECTORY NAME=IMAGE...
  *
@@ -24,6 +24,8 @@
  *	cut SEED KEEP		power fails now; KEEP: percent of pieces that survive
  *	arm N SEED KEEP GROUP	the same before the Nth write or flush from now,
  *				and the process group gets SIGKILL with it
+ *	fail N			from the Nth write or flush from now until "cut" or "new" each
+ *				of them gives EIO, on all disks; reads go on
  *
  * The images are mapped privately and not changed: two views of each, the medium
  * and what the kernel sees, and a log of the writes between them.
@@ -66,7 +68,8 @@ struct disk {
 static struct disk disks[DISKS];
 static unsigned ndisks;
 static uint64_t generation = 1, operations, cuts;
-static uint64_t armed; /* the operation before which power fails; 0: none */
+static uint64_t armed;	 /* the operation before which power fails; 0: none */
+static uint64_t failing; /* the first operation that fails; 0: none */
 static unsigned keep;
 static pid_t group;
 
@@ -137,7 +140,7 @@ cut(void)
 		(void)kill(-group, SIGKILL);
 	for (i = 0; i < ndisks; i++)
 		lose(&disks[i]);
-	armed = 0;
+	armed = failing = 0;
 	group = 0;
 	generation++;
 	cuts++;
@@ -154,7 +157,7 @@ begin_anew(void)
 		    madvise(d->now, d->size, MADV_DONTNEED) == -1)
 			err(1, "madvise");
 	}
-	armed = operations = cuts = 0;
+	armed = failing = operations = cuts = 0;
 	generation++;
 }
 
@@ -174,19 +177,23 @@ command(const char *line)
 		srandom(seed);
 		armed = operations + after;
 		group = pid;
+	} else if (sscanf(line, "fail %lu", &after) == 1) {
+		failing = operations + after;
 	} else {
 		return -EINVAL;
 	}
 	return 0;
 }
 
-/* Before a write or a flush: 0, or -1: there is no power any more. */
+/* Before a write or a flush: 0, or -1: there is no power any more, or the disk fails. */
 static int
 operation(const struct fuse_file_info *fi)
 {
 	if (fi->fh >> 8 != generation)
 		return -1;
 	operations++;
+	if (failing != 0 && operations >= failing)
+		return -1;
 	if (armed == 0 || operations < armed)
 		return 0;
 	cut();
