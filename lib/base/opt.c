@@ -68,7 +68,7 @@ no_secret(struct parse *ps, int argc, char **argv)
 	return 0;
 }
 
-/* The same for what is to name a file or directory: one of argv, or the end of one. */
+/* The same for what cannot be a very long word: one of argv, or the end of one. */
 static int
 no_secret_name(struct parse *ps, const char *name, char *const *argv)
 {
@@ -87,17 +87,13 @@ static int
 no_secret_names(struct parse *ps, char *const *was)
 {
 	const struct options *o = ps->o;
-	enum opt_type type;
 	int r = 0;
 
-	for (size_t i = 0; i < ps->n && r == 0; i++) {
-		type = ps->v[i].def->type;
-		if (type == OT_FILE || type == OT_DIR)
+	for (size_t i = 0; i < ps->n && r == 0; i++)
+		if (ps->v[i].value != NULL && !opt_may_be_long(ps->v[i].def))
 			r = no_secret_name(ps, ps->v[i].value, was);
-	}
-	if (o->program == OPT_MSFETCH || o->program == OPT_MSMARK)
-		for (int i = 0; i < o->nargs && r == 0; i++)
-			r = no_secret_name(ps, o->args[i], was);
+	for (int i = o->program == OPT_MSLS; i < o->nargs && r == 0; i++) /* its first is a folder */
+		r = no_secret_name(ps, o->args[i], was);
 	return r;
 }
 

@@ -2,8 +2,8 @@
  * opt_secret: what people paste where the name of a file should be.
  *
  * - An access token: a JWT (RFC 7515, RFC 7516: base64url and dots, the first
- *   part a JSON object), or, where a file or directory is to be named, a word
- *   longer than any name, such as Microsoft's opaque tokens.
+ *   part a JSON object), or a word longer than what may stand there, such as
+ *   Microsoft's opaque tokens; folders, searches and commands may be as long.
  * - A client secret of Entra ID: 40 characters, a digit and "Q~" after three.
  */
 #include <string.h>
@@ -63,6 +63,13 @@ holds_client_secret(const char *s)
 			return true;
 	}
 	return false;
+}
+
+bool
+opt_may_be_long(const struct optdef *d)
+{
+	return d->type == OT_LIST || d->type == OT_COMMAND || strcmp(d->name, "move") == 0 ||
+	    strcmp(d->name, "search") == 0;
 }
 
 const char *

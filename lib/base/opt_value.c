@@ -249,7 +249,7 @@ int
 opt_assign(struct options *o, const struct optdef *d, const char *value, const struct opt_source *src,
     struct err *err)
 {
-	const char *what = value != NULL ? opt_secret(value, d->type == OT_FILE || d->type == OT_DIR) : NULL;
+	const char *what = value != NULL ? opt_secret(value, !opt_may_be_long(d)) : NULL;
 	void *field = (char *)o + d->off;
 
 	if (what != NULL)

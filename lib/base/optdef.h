@@ -88,9 +88,11 @@ void opt_unset(struct options *o, const struct optdef *d);
 
 /*
  * "an access token" or "a client secret", if one stands in s, by its form; else NULL.
- * name: s is to name a file or directory, so that a very long word is no such name.
+ * name: s is no folder, search or command, so that a very long word is none of what it may be.
  */
 const char *opt_secret(const char *s, bool name);
+/* May a value of d be a very long word?  Names of folders are, and searches for many UIDs. */
+bool opt_may_be_long(const struct optdef *d);
 
 /* The key of that name, or NULL with err set: what a near miss was meant to be is in the text. */
 const struct optdef *opt_find_key(const char *name, const struct opt_source *, struct err *);

@@ -18,8 +18,8 @@ static const struct diag_row rows[] = {
 	.cause = {
 		{ .cause = "the token was pasted, or put there by $(mstoken ...): everybody on this machine can read "
 		    "arguments, and the shell's history keeps them",
-		  .tell = "it begins with eyJ and has dots; or it stands for a file or directory, and has 400 characters and no "
-		    "blank",
+		  .tell = "it begins with eyJ and has dots; or it has 400 characters and no blank, and stands for no folder or "
+		    "search",
 		  .cure = "pipe it:\n\t{mstoken} | PROGRAM ...\nand count this one as exposed: take it out of the history; "
 		    "it opens the mailboxes of the app until it expires (60 to 90 minutes)" },
 		{ .cause = "it is the name of a file or directory, and no token",

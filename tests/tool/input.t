@@ -116,6 +116,11 @@ named 'a long set of messages' msls $imap_args -u $box --search "UID${long#???}"
 named 'a long address of a certificate' mstoken --tenant x --client-id y --cert "pkcs11:token=$long"
 argument 'an opaque token for a certificate' mstoken --tenant x --client-id y --cert "$long"
 stderr_like 'in argument 6:' 'which one'
+argument 'an opaque token after the folder' msls $imap_args -u $box INBOX "$long"
+argument 'an opaque token for an account' msls -a "$long"
+argument 'an opaque token for a mailbox' msls $imap_args -u "$long"
+argument 'an opaque token for a port' msls $imap_args -u $box --port "$long" INBOX
+argument 'an opaque token for a date' msfetch $imap_args -u $box --since="$long" md
 argument 'an opaque token before the options' msfetch "$long" $imap_args -u $box
 stderr_like 'in argument 1:' 'which one'
 argument 'an opaque token for --trace=' msls $imap_args -u $box INBOX --trace="$long"
