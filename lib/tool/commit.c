@@ -51,7 +51,7 @@ struct commit {
 	struct durable_job job;
 	bool busy; /* that thread */
 	int event;
-	bool trusts; /* syncfs */
+	enum durable_way way;
 	bool placed; /* the last group is placed, and the state does not know yet */
 	bool mute;   /* receipts cannot be written: they stay owed */
 	bool broken;
@@ -115,7 +115,7 @@ commit_recover(struct commit *c, const char *user, const char *host, struct err 
 {
 	if (recover(c->state, c->md, c->out, user, host, err) == -1)
 		return -1;
-	c->trusts = c->md != NULL && durable_trusts(maildir_stage_fd(c->md));
+	c->way = c->md != NULL ? durable_way(maildir_stage_fd(c->md)) : DURABLE_EACH;
 	c->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return 0;
 }
@@ -155,7 +155,7 @@ commit_add(struct commit *c, const struct commit_box *box, const struct state_ms
 	*it = (struct item){ .box = box, .m = *m, .file = fd != -1, .fd = fd };
 	c->g.bytes += m->bytes;
 	c->g.files += it->file;
-	if (c->trusts && it->file && c->g.files > DURABLE_FEW) {
+	if (c->way != DURABLE_EACH && it->file && c->g.files > DURABLE_FEW) {
 		(void)close(it->fd); /* syncfs needs none; a lost write shows there */
 		it->fd = -1;
 	}
@@ -202,7 +202,7 @@ static bool
 full(const struct commit *c, unsigned times)
 {
 	const struct group *g = &c->g;
-	size_t most = c->md == NULL || c->trusts ? COMMIT_MESSAGES : COMMIT_OPEN;
+	size_t most = c->md == NULL || c->way != DURABLE_EACH ? COMMIT_MESSAGES : COMMIT_OPEN;
 
 	return g->n >= times * most || g->bytes >= (uint64_t)times * COMMIT_BYTES;
 }
@@ -240,7 +240,7 @@ durable_job(struct commit *c, struct group *g)
 	c->job = (struct durable_job){ .fds = g->fds,
 		.n = g->files,
 		.dirfd = c->md == NULL ? -1 : maildir_stage_fd(c->md),
-		.trusts = c->trusts,
+		.way = c->way,
 		.event = c->event };
 }
 
@@ -382,7 +382,7 @@ whole_group(struct commit *c, struct err *err)
 	struct durable_job *j = &c->job;
 
 	durable_job(c, &c->g);
-	if (j->n > 0 && durable_files(j->fds, j->n, j->dirfd, j->trusts, err) == -1) {
+	if (j->n > 0 && durable_files(j->fds, j->n, j->dirfd, j->way, err) == -1) {
 		c->broken = true;
 		return -1;
 	}

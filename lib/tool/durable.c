@@ -27,22 +27,23 @@ kernel_reports(void)
 	    (major > 5 || (major == 5 && minor >= 8));
 }
 
-bool
-durable_trusts(int fd)
+enum durable_way
+durable_way(int fd)
 {
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs) == -1)
-		return false;
+		return DURABLE_EACH;
 	switch ((unsigned long)fs.f_type & 0xffffffff) {
 	case EXT4_SUPER_MAGIC:
+		return kernel_reports() ? DURABLE_SYNCFS_FLUSH : DURABLE_EACH;
 	case MAGIC_XFS:
 	case BTRFS_SUPER_MAGIC:
 	case MAGIC_F2FS:
 	case TMPFS_MAGIC:
-		return kernel_reports();
+		return kernel_reports() ? DURABLE_SYNCFS : DURABLE_EACH;
 	default:
-		return false;
+		return DURABLE_EACH;
 	}
 }
 
@@ -52,28 +53,15 @@ failed(const char *call, struct err *err)
 	return err_sys(err, ERR_IO, STAGE_FILE, errno, NULL, "cannot make the messages durable: %s", call);
 }
 
-/*
- * Does syncfs flush the disk before all is written?  Ext4 without a journal
- * does: inodes and directories come last, and stay in the disk's cache until
- * the next fsync.  With a journal it does not, but that cannot be seen.
- */
-static bool
-flushed_early(int fd)
-{
-	struct statfs fs;
-
-	return fstatfs(fd, &fs) == -1 || fs.f_type == EXT4_SUPER_MAGIC;
-}
-
 int
-durable_files(const int *fds, size_t n, int dirfd, bool trusts, struct err *err)
+durable_files(const int *fds, size_t n, int dirfd, enum durable_way way, struct err *err)
 {
 	size_t i;
 
-	if (trusts && n > DURABLE_FEW) {
+	if (way != DURABLE_EACH && n > DURABLE_FEW) {
 		if (syncfs(dirfd) == -1)
 			return failed("syncfs", err);
-		if (!flushed_early(dirfd))
+		if (way == DURABLE_SYNCFS)
 			return 0;
 	} else {
 		for (i = 0; i < n && n > 1; i++) /* a hint: errors show below */
@@ -93,7 +81,7 @@ run(void *arg)
 	struct durable_job *j = arg;
 	uint64_t one = 1;
 
-	j->rc = durable_files(j->fds, j->n, j->dirfd, j->trusts, &j->err);
+	j->rc = durable_files(j->fds, j->n, j->dirfd, j->way, &j->err);
 	(void)!write(j->event, &one, sizeof one);
 	return NULL;
 }
