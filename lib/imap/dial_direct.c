@@ -132,8 +132,7 @@ find_host(struct net *n, int64_t until)
 	if ((r = wait_for_name(n, l, until)) != 1) {
 		if (r == 0)
 			net_fail(n, ERR_UNAVAIL, STAGE_DNS,
-			    "temporary failure in name resolution: no answer within %d s",
-			    (n->p.timeout_ms + 999) / 1000);
+			    "temporary failure in name resolution: no answer within %d s", net_secs(n));
 		pthread_detach(thread);
 		return NULL;
 	}
@@ -268,8 +267,7 @@ run_race(struct net *n, struct race *r, int64_t until)
 			    "cannot connect: %s", strerror(r->errnum));
 		if (now_ms() >= until)
 			return net_fail(n, ERR_UNAVAIL, STAGE_TCP,
-			    "no connection within %d s: connection timed out",
-			    (n->p.timeout_ms + 999) / 1000);
+			    "no connection within %d s: connection timed out", net_secs(n));
 		wake = r->tried < r->naddress && r->next < until ? r->next : until;
 		if (wait_until(n, r->p, r->tried, wake) == -1)
 			return -1;

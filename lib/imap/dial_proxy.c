@@ -95,7 +95,7 @@ static int
 fail_timeout(struct net *n, bool resolved)
 {
 	char text[128];
-	int secs = (n->p.timeout_ms + 999) / 1000;
+	int secs = net_secs(n);
 
 	if (!resolved)
 		snprintf(text, sizeof text, "temporary failure in name resolution: no answer within %d s",

@@ -185,8 +185,7 @@ wait_reading(struct net *n, short events)
 	int left = patience(n, &why), r;
 
 	if (left == 0)
-		return net_fail(n, ERR_UNAVAIL, STAGE_NONE, "stalled: %s within %d s", why,
-		    (n->p.timeout_ms + 999) / 1000);
+		return net_fail(n, ERR_UNAVAIL, STAGE_NONE, "stalled: %s within %d s", why, net_secs(n));
 	r = net_wait(n, events, left);
 	spend(n, began);
 	return r == -1 ? -1 : 0;
@@ -270,7 +269,7 @@ net_write(struct net *n, const void *data, size_t size)
 		r = net_wait(n, e == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, n->p.timeout_ms);
 		if (r == 0)
 			return net_fail(n, ERR_UNAVAIL, STAGE_NONE,
-			    "stalled: nothing could be sent within %d s", (n->p.timeout_ms + 999) / 1000);
+			    "stalled: nothing could be sent within %d s", net_secs(n));
 		if (r == -1)
 			return -1;
 	}

@@ -56,6 +56,13 @@ int net_wait(struct net *, short events, int ms);
 /* Looks at the watched descriptor without waiting: 0 go on, -1 stopped (net_fail was called). */
 int net_look(struct net *);
 
+/* The time-out in seconds, for messages. */
+static inline int
+net_secs(const struct net *n)
+{
+	return (n->p.timeout_ms + 999) / 1000;
+}
+
 /* The two ways of net_dial: fd connected, not blocking, close-on-exec; or -1, net_fail was called. */
 int dial_direct(struct net *);
 int dial_proxy(struct net *);

@@ -159,8 +159,7 @@ net_handshake(struct net *n, struct err *err)
 		}
 		r = left > 0 ? net_wait(n, e == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT, (int)left) : 0;
 		if (r == 0)
-			net_fail(n, ERR_UNAVAIL, STAGE_TLS, "no TLS handshake within %d s",
-			    (n->p.timeout_ms + 999) / 1000);
+			net_fail(n, ERR_UNAVAIL, STAGE_TLS, "no TLS handshake within %d s", net_secs(n));
 		if (r != 1)
 			goto failed;
 	}
