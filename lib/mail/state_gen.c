@@ -111,13 +111,25 @@ folder_make(struct state *st, int64_t mailbox, const char *name, int64_t *id, st
 	return insert_key(st, s, id, err);
 }
 
+/* The one generation that s finds.  1, 0, -1. */
+static int
+gen_one(struct state *st, sqlite3_stmt *s, struct state_gen *g, struct err *err)
+{
+	int rc = state_step(st, s, err);
+
+	if (rc == 1) {
+		gen_read(s, 0, g);
+		sqlite3_reset(s);
+	}
+	return rc;
+}
+
 static int
 gen_find(struct state *st, enum state_sql which, const char *user, const char *host, const char *folder,
     uint32_t uidvalidity, struct state_gen *g, struct err *err)
 {
 	sqlite3_stmt *s;
 	int64_t mailbox;
-	int rc;
 
 	if (state_mailbox(st, user, host, &mailbox, err) == -1 || (s = state_stmt(st, which, err)) == NULL)
 		return -1;
@@ -126,12 +138,7 @@ gen_find(struct state *st, enum state_sql which, const char *user, const char *h
 	sqlite3_bind_text(s, 3, folder, -1, SQLITE_STATIC);
 	if (which == SQL_GEN_EXACT)
 		sqlite3_bind_int64(s, 4, uidvalidity);
-	rc = state_step(st, s, err);
-	if (rc == 1) {
-		gen_read(s, 0, g);
-		sqlite3_reset(s);
-	}
-	return rc;
+	return gen_one(st, s, g, err);
 }
 
 int
@@ -152,17 +159,11 @@ int
 state_gen_get(struct state *st, int64_t gen, struct state_gen *g, struct err *err)
 {
 	sqlite3_stmt *s = state_stmt(st, SQL_GEN_GET, err);
-	int rc;
 
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, gen);
-	rc = state_step(st, s, err);
-	if (rc == 1) {
-		gen_read(s, 0, g);
-		sqlite3_reset(s);
-	}
-	return rc;
+	return gen_one(st, s, g, err);
 }
 
 static int
