@@ -94,10 +94,10 @@ pipe_script(const char *cmd)
 
 /* 0 and *pid, or an errno. */
 static int
-start(const char *script, int in, char **env, pid_t *pid)
+start(char *script, int in, char **env, pid_t *pid)
 {
-	char sh[] = "sh", dash_c[] = "-c", *text = xstrdup(script);
-	char *argv[] = { sh, dash_c, text, NULL };
+	char sh[] = "sh", dash_c[] = "-c";
+	char *argv[] = { sh, dash_c, script, NULL };
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t at;
 	sigset_t all, none;
@@ -117,7 +117,6 @@ start(const char *script, int in, char **env, pid_t *pid)
 	rc = posix_spawn(pid, "/bin/sh", &fa, &at, argv, env);
 	posix_spawnattr_destroy(&at);
 	posix_spawn_file_actions_destroy(&fa);
-	free(text);
 	return rc;
 }
 
@@ -180,7 +179,7 @@ result_of(int status, char why[160])
 }
 
 int
-pipe_run(const char *script, unsigned secs, const struct pipe_message *m, char why[160], struct err *err)
+pipe_run(char *script, unsigned secs, const struct pipe_message *m, char why[160], struct err *err)
 {
 	char path[40], **env;
 	int in, rc, status = 0;

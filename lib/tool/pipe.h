@@ -43,6 +43,6 @@ char *pipe_script(const char *cmd);
  * happened when it was not accepted.  -1 with err set if it could not be run
  * at all (no process, no memory: ERR_OS).
  */
-int pipe_run(const char *script, unsigned secs, const struct pipe_message *, char why[160], struct err *);
+int pipe_run(char *script, unsigned secs, const struct pipe_message *, char why[160], struct err *);
 
 #endif
