@@ -13,7 +13,6 @@
 
 #define TOKEN	S(STAGE_TOKEN)
 
-#define PASTE	"type this, paste the Value, Enter, Ctrl-D (as an argument it would stay in the shell's history):"
 #define PORTAL_APP	"entra.microsoft.com > App registrations > All applications > the app with client ID {appid}"
 #define SCOPE_CURE	"set scope in the account, or leave it out; --cloud gives the right one:\n" \
 	"\tscope = \"https://outlook.office365.com/.default\""

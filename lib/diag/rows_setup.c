@@ -8,7 +8,6 @@
 #define CONFIG	S(STAGE_CONFIG)
 #define CRED	S(STAGE_CREDENTIAL)
 
-#define PASTE	"type this, paste the Value, Enter, Ctrl-D (as an argument it would stay in the shell's history):"
 #define OVERVIEW "entra.microsoft.com > App registrations > All applications > the app > Overview"
 
 static const struct diag_row rows[] = {

@@ -68,6 +68,10 @@ struct diag_row {
 	struct diag_cause cause[DIAG_CAUSES]; /* ends at cause == NULL */
 };
 
+/* How a client secret's Value gets into a file; the line to type follows. */
+#define PASTE \
+	"type this, paste the Value, Enter, Ctrl-D (as an argument it would stay in the shell's history):"
+
 #define S(stage) (1u << (stage))
 #define K(kind) (1u << (kind))
 
