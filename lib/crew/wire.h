@@ -212,11 +212,11 @@ struct wire_quit {
 	struct wire_head head;
 };
 
+/* ---- worker → parent ---- */
+
 struct wire_alive {
 	struct wire_head head;
 };
-
-/* ---- worker → parent ---- */
 
 enum wire_cage { CAGE_SECCOMP = 1, CAGE_LANDLOCK = 2 };
 struct wire_hello {
