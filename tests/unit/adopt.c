@@ -16,13 +16,21 @@ digest(unsigned char sha[32], uint32_t content)
 	sha[31] = 1;
 }
 
-static void
-old(struct adopt *a, uint32_t uid, int64_t date, uint64_t msgid, uint32_t content)
+static struct state_msg
+message(uint32_t uid, int64_t date, uint64_t msgid, uint32_t content)
 {
 	struct state_msg m = { .uid = uid, .date = date, .msgid = msgid, .bytes = 100 };
 
 	if (content != 0)
 		digest(m.sha256, content);
+	return m;
+}
+
+static void
+old(struct adopt *a, uint32_t uid, int64_t date, uint64_t msgid, uint32_t content)
+{
+	struct state_msg m = message(uid, date, msgid, content);
+
 	adopt_old(a, OLD, &m);
 }
 
@@ -286,10 +294,8 @@ test_generations(void)
 static void
 same(struct adopt *a, uint32_t uid, int64_t date, uint64_t msgid, uint32_t content)
 {
-	struct state_msg m = { .uid = uid, .date = date, .msgid = msgid, .bytes = 100 };
+	struct state_msg m = message(uid, date, msgid, content);
 
-	if (content != 0)
-		digest(m.sha256, content);
 	adopt_same(a, OLD, &m);
 }
 
