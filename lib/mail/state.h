@@ -55,7 +55,7 @@ struct state_gen {
 	bool vanished;	    /* the folder was missing at the last look */
 	int64_t adopt_from; /* generation whose rows may still be adopted, and those of its own
 			       adopt_from with them (state_gen_adopt); 0 none, its own id:
-			       those of vanished folders alone (tool/renumber.c) */
+			       those under other names alone (tool/renumber.c) */
 };
 
 /*
@@ -76,6 +76,9 @@ int state_gen_new(struct state *, const char *user, const char *host, const char
     uint32_t uidvalidity, struct state_gen *, struct err *);
 /* Every current generation of user and host, in folder order; the callback returns 0 to go on, -1 to stop. */
 int state_gen_each(struct state *, const char *user, const char *host,
+    int (*cb)(const char *folder, const struct state_gen *, void *), void *, struct err *);
+/* Every generation of user and host with that UIDVALIDITY, newest or not. */
+int state_gen_alike(struct state *, const char *user, const char *host, uint32_t uidvalidity,
     int (*cb)(const char *folder, const struct state_gen *, void *), void *, struct err *);
 /* Sets gen.vanished. */
 int state_gen_vanished(struct state *, int64_t gen, bool vanished, struct err *);

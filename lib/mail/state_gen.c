@@ -198,8 +198,9 @@ state_gen_new(struct state *st, const char *user, const char *host, const char *
 	return state_auto_end(st, mine, rc, err);
 }
 
-int
-state_gen_each(struct state *st, const char *user, const char *host,
+/* Statement with the mailbox as ?1, and a number as ?2 if it has one; finalized. */
+static int
+gen_loop(struct state *st, const char *user, const char *host, const char *sql, int64_t number,
     int (*cb)(const char *, const struct state_gen *, void *), void *arg, struct err *err)
 {
 	struct state_gen g;
@@ -207,16 +208,11 @@ state_gen_each(struct state *st, const char *user, const char *host,
 	int64_t mailbox;
 	int rc;
 
-	if (state_mailbox(st, user, host, &mailbox, err) == -1)
-		return -1;
-	s = state_prepare(st,
-	    "SELECT f.name, " GEN_COLUMNS " FROM folder f JOIN generation g ON g.folder = f.id "
-	    "WHERE f.mailbox = ?1 AND g.seq = (SELECT max(seq) FROM generation h WHERE h.folder = f.id) "
-	    "ORDER BY +f.name",
-	    err);
-	if (s == NULL)
+	if (state_mailbox(st, user, host, &mailbox, err) == -1 || (s = state_prepare(st, sql, err)) == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, mailbox);
+	if (sqlite3_bind_parameter_count(s) > 1)
+		sqlite3_bind_int64(s, 2, number);
 	while ((rc = state_step(st, s, err)) == 1) {
 		gen_read(s, 1, &g);
 		if ((rc = cb(state_text(s, 0), &g, arg)) != 0)
@@ -224,6 +220,27 @@ state_gen_each(struct state *st, const char *user, const char *host,
 	}
 	sqlite3_finalize(s);
 	return rc;
+}
+
+#define GEN_LOOP \
+	"SELECT f.name, " GEN_COLUMNS \
+	" FROM folder f JOIN generation g ON g.folder = f.id WHERE f.mailbox = ?1 "
+
+int
+state_gen_each(struct state *st, const char *user, const char *host,
+    int (*cb)(const char *, const struct state_gen *, void *), void *arg, struct err *err)
+{
+	return gen_loop(st, user, host,
+	    GEN_LOOP "AND g.seq = (SELECT max(seq) FROM generation h WHERE h.folder = f.id) ORDER BY +f.name",
+	    0, cb, arg, err);
+}
+
+int
+state_gen_alike(struct state *st, const char *user, const char *host, uint32_t uidvalidity,
+    int (*cb)(const char *, const struct state_gen *, void *), void *arg, struct err *err)
+{
+	return gen_loop(st, user, host, GEN_LOOP "AND g.uidvalidity = ?2 ORDER BY +f.name, +g.seq",
+	    uidvalidity, cb, arg, err);
 }
 
 int

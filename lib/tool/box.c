@@ -283,6 +283,8 @@ box_window_end(struct run *r, struct box *b, struct err *err)
 	plan_free(b->plan);
 	b->plan = NULL;
 	b->phase = last ? BOX_DONE : BOX_WAITS;
+	if (last)
+		renumber_leave(b);
 	return 0;
 }
 
@@ -298,4 +300,5 @@ box_drop(struct run *r, struct box *b)
 	plan_free(b->plan);
 	b->plan = NULL;
 	b->phase = BOX_DONE;
+	renumber_leave(b);
 }

@@ -119,7 +119,7 @@ find_generation(struct run *r, struct box *b, struct err *err)
 	if (n == -1)
 		return -1;
 	if (n == 1 && !renumber_due(b))
-		return b->returned && !r->o->baseline && renumber_returned(r, b, err) == -1 ? -1 : 0;
+		return r->o->baseline ? 0 : renumber_moved(r, b, err);
 	if (n == 1 && !r->o->baseline)
 		return renumber_begin(r, b, err);
 	if (n == 0 && !r->o->baseline && (n = renumber_renamed(r, b, err)) != 0)

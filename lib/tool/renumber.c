@@ -5,20 +5,27 @@
  * - Another UIDVALIDITY, or a UIDNEXT that went back: seen at the first look.
  * - A known UID with another INTERNALDATE (the folder was made anew, and has its
  *   UIDVALIDITY again): one known UID is asked for along with what is new.
- * - A new folder with the UIDVALIDITY of one that has vanished: renamed.
+ * - A new folder with a UIDVALIDITY that another one had and has no more: renamed.
+ * - A known folder, at a look at which some have gone or come back: it may have
+ *   had another name meanwhile, and got mail under it.
  *
- * - A known folder is there again, and another one with its UIDVALIDITY has
- *   vanished: renamed there and back.
- *
- * UIDVALIDITY alone is not much evidence: Exchange gives many folders the same.  But
- * a folder that was renamed has its UIDs: from one of another name a message is taken
- * over under its own UID only, and all that have vanished are looked at.
+ * A numbering that is gone from its place, as its folder is missing or is
+ * numbered otherwise, may go on under another name.  UIDVALIDITY alone is not much
+ * evidence: Exchange gives many folders the same.  But a folder that was renamed
+ * has its UIDs: from one of another name a message is taken over under its own UID
+ * only, and all that are gone are looked at.
  *
  * In each case but the last a new generation begins.  It takes over from an older
  * one, and from those that this one itself had not done with: its messages are
  * listed with INTERNALDATE and Message-ID, those that make a pair with an old row
  * are known from then on, the others are fetched; one whose content is that of an
  * old row is that message, and is not delivered.
+ *
+ * A row that was taken over under another name stays claimed when the folder has its
+ * first name again.  The one that took it over is gone from its place then, and
+ * stands for it.
+ *
+ * One folder at a time takes over: an old row that two could have is had by one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +35,6 @@
 #include "imap/folder.h"
 #include "mail/adopt.h"
 #include "tool/run.h"
-
-#define CHAIN_MAX 64 /* generations of which none was done with before the next began */
 
 bool
 renumber_due(const struct box *b)
@@ -57,16 +62,6 @@ succeed(struct run *r, struct box *b, int64_t from, struct err *err)
 	return 0;
 }
 
-int
-renumber_begin(struct run *r, struct box *b, struct err *err)
-{
-	log_v(1,
-	    "%s: the server has numbered its messages anew (UIDVALIDITY %u, was %u); comparing them with "
-	    "what was delivered",
-	    b->name, b->uidvalidity, b->gen.uidvalidity);
-	return succeed(r, b, b->gen.id, err);
-}
-
 /* --- folders that have gone, and come again under another name --- */
 
 static bool
@@ -83,7 +78,7 @@ wanted(const struct run *r, const char *name, char delimiter)
 	return r->o->folder.n == 0 && strcmp(name, "INBOX") == 0;
 }
 
-static struct box *
+static const struct box *
 listed(const struct run *r, const char *name)
 {
 	size_t i;
@@ -94,13 +89,22 @@ listed(const struct run *r, const char *name)
 	return NULL;
 }
 
-/* As it is now; g->vanished is as it was, until renumber_missing has noted it. */
 static bool
 is_missing(const struct run *r, const char *name, const struct state_gen *g)
 {
 	char delimiter = r->nbox > 0 ? r->box[0]->delimiter : '/';
 
 	return listed(r, name) == NULL && (g->vanished || wanted(r, name, delimiter));
+}
+
+/* Is the folder of that name no longer what g was? */
+static bool
+is_gone(const struct run *r, const char *name, const struct state_gen *g)
+{
+	const struct box *b = listed(r, name);
+
+	return b != NULL ? b->uidvalidity != g->uidvalidity || b->uidnext < g->uidnext
+			 : is_missing(r, name, g);
 }
 
 struct missing {
@@ -113,14 +117,12 @@ note_missing(const char *name, const struct state_gen *g, void *arg)
 {
 	const struct missing *m = arg;
 	struct run *r = m->r;
-	bool gone = is_missing(r, name, g);
-	struct box *here = listed(r, name);
+	bool missing = is_missing(r, name, g);
 
-	if (gone == g->vanished)
+	if (missing == g->vanished)
 		return 0;
-	if (here != NULL)
-		here->returned = true;
-	return r->o->dry_run ? 0 : state_gen_vanished(r->store.state, g->id, gone, m->err);
+	r->moved = true;
+	return r->o->dry_run ? 0 : state_gen_vanished(r->store.state, g->id, missing, m->err);
 }
 
 int
@@ -134,7 +136,8 @@ renumber_missing(struct run *r, struct err *err)
 struct renamed {
 	const struct run *r;
 	const struct box *b;
-	struct state_gen best; /* the vanished one that reached furthest */
+	uint32_t uidvalidity;
+	struct state_gen best; /* the one that reached furthest */
 	char name[WIRE_NAME];
 };
 
@@ -144,12 +147,12 @@ further(const struct state_gen *a, const struct state_gen *b)
 	return a->uidnext != b->uidnext ? a->uidnext > b->uidnext : a->settled > b->settled;
 }
 
-/* May it be this folder, under its other name? */
+/* May g, which has the UIDVALIDITY that b has or had, be the same folder? */
 static bool
 same_folder(const struct run *r, const char *name, const struct state_gen *g, const struct box *b)
 {
-	return g->folder_id != b->gen.folder_id && g->uidvalidity == b->uidvalidity &&
-	    g->uidnext <= b->uidnext && (r->o->dry_run ? is_missing(r, name, g) : g->vanished);
+	return g->folder_id != b->gen.folder_id && is_gone(r, name, g) &&
+	    (g->uidvalidity != b->uidvalidity || g->uidnext <= b->uidnext);
 }
 
 static int
@@ -169,15 +172,41 @@ renamed_from(struct run *r, struct renamed *f, struct err *err)
 {
 	struct store *s = &r->store;
 
-	if (s->state != NULL && state_gen_each(s->state, s->user, s->host, find_renamed, f, err) == -1)
+	if (s->state != NULL &&
+	    state_gen_alike(s->state, s->user, s->host, f->uidvalidity, find_renamed, f, err) == -1)
 		return -1;
 	return f->best.id != 0;
+}
+
+/* Where it had another name meanwhile, what came under that is taken over too (load_lent). */
+static int
+note_moved(struct run *r, struct box *b, struct err *err)
+{
+	if (b->gen.adopt_from != 0)
+		return 0; /* it has not done with comparing */
+	b->gen.adopt_from = b->gen.id;
+	return r->o->dry_run ? 0 : state_gen_adopt(r->store.state, b->gen.id, b->gen.id, err);
+}
+
+int
+renumber_begin(struct run *r, struct box *b, struct err *err)
+{
+	struct renamed f = { .r = r, .b = b, .uidvalidity = b->gen.uidvalidity };
+	int n = r->moved ? renamed_from(r, &f, err) : 0;
+
+	log_v(1,
+	    "%s: the server has numbered its messages anew (UIDVALIDITY %u, was %u); comparing them with "
+	    "what was delivered",
+	    b->name, b->uidvalidity, b->gen.uidvalidity);
+	if (n == -1 || (n == 1 && note_moved(r, b, err) == -1))
+		return -1;
+	return succeed(r, b, b->gen.id, err);
 }
 
 int
 renumber_renamed(struct run *r, struct box *b, struct err *err)
 {
-	struct renamed f = { .r = r, .b = b };
+	struct renamed f = { .r = r, .b = b, .uidvalidity = b->uidvalidity };
 	int n = renamed_from(r, &f, err);
 
 	if (n != 1)
@@ -187,20 +216,16 @@ renumber_renamed(struct run *r, struct box *b, struct err *err)
 }
 
 int
-renumber_returned(struct run *r, struct box *b, struct err *err)
+renumber_moved(struct run *r, struct box *b, struct err *err)
 {
-	struct renamed f = { .r = r, .b = b };
-	int n = renamed_from(r, &f, err);
+	struct renamed f = { .r = r, .b = b, .uidvalidity = b->uidvalidity };
+	int n = r->moved ? renamed_from(r, &f, err) : 0;
 
 	if (n != 1)
 		return n;
-	log_v(1,
-	    "%s: is there again, perhaps it was %s meanwhile; comparing what is new with what was delivered",
-	    b->name, f.name);
-	if (b->gen.adopt_from != 0)
-		return 0; /* it is not done with comparing: renumber_load looks at the vanished ones too */
-	b->gen.adopt_from = b->gen.id; /* from nothing but the vanished ones */
-	return r->o->dry_run ? 0 : state_gen_adopt(r->store.state, b->gen.id, b->gen.id, err);
+	log_v(1, "%s: perhaps it was %s meanwhile; comparing what is new with what was delivered", b->name,
+	    f.name);
+	return note_moved(r, b, err);
 }
 
 /* --- taking over --- */
@@ -208,9 +233,10 @@ renumber_returned(struct run *r, struct box *b, struct err *err)
 struct load_old {
 	struct run *r;
 	struct box *b;
-	struct state_gen from;
-	int64_t seen[CHAIN_MAX];
-	size_t nseen;
+	struct state_gen from;	 /* whose rows are read */
+	struct state_gen before; /* load_lent: in whose place they may stand */
+	int64_t *seen;		 /* owned: those that were read */
+	size_t nseen, capseen;
 	struct err *err;
 };
 
@@ -226,26 +252,32 @@ load_old(const struct state_msg *m, void *arg)
 	return 0;
 }
 
+/* Is it the turn of that generation?  It has one. */
 static bool
-loaded(const struct load_old *l, int64_t id)
+turn(struct load_old *l, int64_t id)
 {
 	size_t i;
 
+	if (id == 0 || id == l->b->gen.id)
+		return false;
 	for (i = 0; i < l->nseen; i++)
 		if (l->seen[i] == id)
-			return true;
-	return false;
+			return false;
+	if (l->nseen == l->capseen) {
+		l->capseen = l->capseen == 0 ? 16 : l->capseen * 2;
+		l->seen = xreallocarray(l->seen, l->capseen, sizeof *l->seen);
+	}
+	l->seen[l->nseen++] = id;
+	return true;
 }
 
-/* Of the generation before, and of those that it was itself still taking over from. */
+/* Of that generation, and of those that it was itself still taking over from. */
 static int
-load_chain(struct load_old *l)
+load_chain(struct load_old *l, int64_t id)
 {
-	int64_t id = l->b->gen.adopt_from;
 	int rc;
 
-	while (id != 0 && id != l->b->gen.id && l->nseen < CHAIN_MAX && !loaded(l, id)) {
-		l->seen[l->nseen++] = id;
+	while (turn(l, id)) {
 		if ((rc = state_gen_get(l->r->store.state, id, &l->from, l->err)) != 1)
 			return rc;
 		if (state_unclaimed_each(l->r->store.state, id, load_old, l, l->err) == -1)
@@ -255,32 +287,95 @@ load_chain(struct load_old *l)
 	return 0;
 }
 
-/* Of those that may be this folder: the one that reached furthest need not be the one. */
+/* Of all that may be this folder: the one that reached furthest need not be the one. */
 static int
 load_renamed(const char *name, const struct state_gen *g, void *arg)
 {
 	struct load_old *l = arg;
 
-	if (!same_folder(l->r, name, g, l->b) || loaded(l, g->id))
+	return same_folder(l->r, name, g, l->b) ? load_chain(l, g->id) : 0;
+}
+
+static bool
+same_message(const struct state_msg *a, const struct state_msg *b)
+{
+	return a->bytes == b->bytes && a->msgid == b->msgid &&
+	    memcmp(a->sha256, b->sha256, sizeof a->sha256) == 0;
+}
+
+/* What was claimed under another name, or came there and had not yet been taken over. */
+static int
+load_lent(const struct state_msg *m, void *arg)
+{
+	struct load_old *l = arg;
+	struct state_msg own;
+	int n = state_msg_find(l->r->store.state, l->before.id, m->uid, &own, l->err);
+
+	if (n == 1 ? own.claimed && same_message(&own, m)
+		   : n == 0 && (l->before.adopt_from != 0 || l->r->moved))
+		adopt_old(l->b->adopt, l->from.id, m);
+	return n == -1 ? -1 : 0;
+}
+
+static int
+load_elsewhere(const char *name, const struct state_gen *g, void *arg)
+{
+	struct load_old *l = arg;
+
+	if (g->folder_id == l->before.folder_id || !is_gone(l->r, name, g) || !turn(l, g->id))
 		return 0;
 	l->from = *g;
-	return state_unclaimed_each(l->r->store.state, g->id, load_old, l, l->err);
+	return state_unclaimed_each(l->r->store.state, g->id, load_lent, l, l->err);
+}
+
+static int
+load_all(struct load_old *l)
+{
+	const struct box *b = l->b;
+	struct store *s = &l->r->store;
+	size_t i, n;
+
+	if (load_chain(l, b->gen.adopt_from) == -1 ||
+	    state_gen_alike(s->state, s->user, s->host, b->uidvalidity, load_renamed, l, l->err) == -1)
+		return -1;
+	for (i = 0, n = l->nseen; i < n; i++) {
+		if (state_gen_get(s->state, l->seen[i], &l->before, l->err) == -1)
+			return -1;
+		if (l->before.uidvalidity == b->uidvalidity && l->before.folder_id != b->gen.folder_id)
+			continue; /* load_renamed has seen the like */
+		if (state_gen_alike(s->state, s->user, s->host, l->before.uidvalidity, load_elsewhere, l,
+			l->err) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+bool
+renumber_waits(const struct run *r, const struct box *b)
+{
+	size_t i;
+
+	for (i = 0; b->gen.adopt_from != 0 && i < r->nbox; i++)
+		if (r->box[i] != b && r->box[i]->adopt != NULL)
+			return true;
+	return false;
 }
 
 int
 renumber_load(struct run *r, struct box *b, struct err *err)
 {
 	struct load_old l = { .r = r, .b = b, .err = err };
-	struct store *s = &r->store;
+	int rc;
 
-	adopt_free(b->adopt);
-	b->adopt = NULL;
+	renumber_leave(b);
 	if (b->gen.adopt_from == 0)
 		return 0;
 	if (!r->o->dry_run && commit_group(r->commit, err) == -1)
 		return -1; /* what the window before took over must not be offered again */
 	b->adopt = adopt_begin();
-	return load_chain(&l) == -1 ? -1 : state_gen_each(s->state, s->user, s->host, load_renamed, &l, err);
+	rc = load_all(&l);
+	free(l.seen);
+	return rc;
 }
 
 void
@@ -349,6 +444,13 @@ renumber_body(struct run *r, struct box *b, const struct wire_message *m)
 	commit_adopt(r->commit, &b->where, m->row.uid, m->row.date, old.gen, old.uid);
 	box_done_uid(r, b, m->row.uid);
 	return true;
+}
+
+void
+renumber_leave(struct box *b)
+{
+	adopt_free(b->adopt);
+	b->adopt = NULL;
 }
 
 int

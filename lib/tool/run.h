@@ -66,7 +66,6 @@ struct box {
 	struct wire_row *row; /* owned: listed for --baseline */
 	size_t nrow, caprow;
 	struct adopt *adopt; /* what may be taken over (renumber.c); NULL: nothing */
-	bool returned;	     /* it was missing at the last look */
 	bool anchored;	     /* a known UID has been asked for */
 	bool renew;	     /* and is another message: a new generation, when nothing is in flight */
 	uint64_t new_messages, new_bytes; /* chosen, as the server estimates them */
@@ -136,6 +135,7 @@ struct run {
 	size_t nbox;
 	struct strlist unusable; /* folders asked for by name, and reported */
 	bool looked;		 /* the folders are known */
+	bool moved;		 /* and some have gone since the last look, or come back */
 	uint32_t last_id;
 	struct task *queue, **queue_tail;
 	struct lane_work lane[LINK_LANES];
@@ -186,16 +186,20 @@ bool renumber_due(const struct box *);
 int renumber_begin(struct run *r, struct box *, struct err *);
 /* Notes which known folders are missing from the list, and which are there again.  Within a transaction; a dry run notes nothing. */
 int renumber_missing(struct run *r, struct err *);
-/* A folder that is not known: 1 if it may be a vanished one (a generation has begun), 0 if not, -1. */
+/* A folder that is not known: 1 if it may be one that is gone (a generation has begun), 0 if not, -1. */
 int renumber_renamed(struct run *r, struct box *, struct err *);
-/* A known one that was missing: takes over what was delivered under another name meanwhile.  As above. */
-int renumber_returned(struct run *r, struct box *, struct err *);
+/* A known one, where some have moved: takes over what may have been delivered under another name meanwhile. */
+int renumber_moved(struct run *r, struct box *, struct err *);
+/* Must it wait, as another one takes over? */
+bool renumber_waits(const struct run *, const struct box *);
 /* While a window is planned: what may be taken over; each row listed; the pairs (before plan_ready). */
 int renumber_load(struct run *r, struct box *, struct err *);
 void renumber_row(struct run *r, struct box *, const struct wire_row *);
 int renumber_pair(struct run *r, struct box *, struct err *);
 /* A body whose content was delivered before: true, and all that must follow is done but for its file. */
 bool renumber_body(struct run *r, struct box *, const struct wire_message *);
+/* It is done with, for this run. */
+void renumber_leave(struct box *);
 /* Everything is committed: generations that have taken over all there was need not look any more. */
 int renumber_end(struct run *r, struct err *);
 /* Asks for a known UID along with what is new; its answer; and what follows if it is another message. */

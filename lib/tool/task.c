@@ -140,6 +140,8 @@ box_task(struct run *r, struct box *b)
 			return NULL;
 		if (b->renew && renumber_restart(r, b, &e) == -1)
 			break;
+		if (b->phase == BOX_WAITS && renumber_waits(r, b))
+			return NULL;
 		if (b->phase == BOX_WAITS && box_plan(r, b, &e) == -1)
 			break;
 		if (b->phase == BOX_LISTS)

@@ -87,6 +87,10 @@ test_generations(void)
 	is_int(state_gen_new(st, USER, HOST, "Zoo", 3, &g, &err), 0, "the same UIDVALIDITY again");
 	is_int(state_gen_exact(st, USER, HOST, "Zoo", 3, &b, &err), 1, "found");
 	is_int(b.id, g.id, "the newer one");
+	str_clear(&s);
+	state_gen_new(st, USER, HOST, "Beta", 14, &g, &err);
+	is_int(state_gen_alike(st, USER, HOST, 14, gen_text, &s, &err), 0, "those with a UIDVALIDITY");
+	is_str(s.s, "Beta/14 INBOX/14 ", "also one that is not the newest");
 	str_release(&s);
 	state_close(st);
 	free(path);

@@ -140,6 +140,7 @@ op_new_again(void)
 }
 
 CALL(op_each, state_gen_each(st, USER, HOST, show_current, &out, &err))
+CALL(op_alike, state_gen_alike(st, USER, HOST, 14, show_current, &out, &err))
 CALL(op_vanished, state_gen_vanished(st, sub, true, &err))
 CALL(op_adopt_from, state_gen_adopt(st, inbox, before_inbox, &err))
 CALL(op_every, state_gen_every(st, show_gen, &out, &err))
@@ -267,6 +268,7 @@ static const struct {
 	{ "gen_new of a mailbox", op_new_box },
 	{ "gen_new of a folder that has one", op_new_again },
 	{ "gen_each", op_each },
+	{ "gen_alike", op_alike },
 	{ "gen_vanished", op_vanished },
 	{ "gen_adopt", op_adopt_from },
 	{ "gen_every", op_every },
