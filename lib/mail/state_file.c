@@ -76,7 +76,7 @@ state_file_probe(int dir, const char *name, const char *path, bool *exists, stru
 	return 1;
 }
 
-/* The -wal and -journal that SQLite would open must be what it made. */
+/* The -wal and -journal that SQLite would open and empty must be what it made: with a second name, one is any file. */
 int
 state_file_beside(int dir, const char *name, const char *path, struct err *err)
 {
@@ -93,6 +93,10 @@ state_file_beside(int dir, const char *name, const char *path, struct err *err)
 		if (rc == 0 && !S_ISREG(sb.st_mode))
 			return err_set(err, ERR_CONFIG, STAGE_FILE, path,
 			    "the file beside it with %s in its name is no regular file", suffix[i]);
+		if (rc == 0 && sb.st_nlink != 1)
+			return err_set(err, ERR_CONFIG, STAGE_FILE, path,
+			    "the file beside it with %s in its name has more than one name (hard links)",
+			    suffix[i]);
 	}
 	return 0;
 }
