@@ -272,11 +272,22 @@ static const char *const how_name[] = { "", ", their work done", ", and all that
 static const struct earlier {
 	const char *call, *name;
 	int n;
+	bool lost; /* and then the stage was removed */
 } stopped[] = {
-	{ NULL, "", 0 },
-	{ "renameat2", ", after one that did not place all", 2 },
-	{ "fdatasync", ", after one that did not write its receipts", 4 },
+	{ NULL, "", 0, false },
+	{ "renameat2", ", after one that did not place all", 2, false },
+	{ "fdatasync", ", after one that did not write its receipts", 4, false },
+	{ "renameat2", ", after one that did not place all, and whose stage is gone", 2, true },
 };
+
+static void
+lose_stage(void)
+{
+	char *stage = xasprintf("%s/tmp/mstools", path);
+
+	nftw(stage, t_remove, 16, FTW_DEPTH | FTW_PHYS);
+	free(stage);
+}
 
 /* One point: false when the run has no n-th call. */
 static bool
@@ -292,6 +303,8 @@ point(int n, enum fault_how how, const struct earlier *earlier, int *bad)
 		fault_at(earlier->n, SOON);
 		(void)run();
 		fault_only = NULL;
+		if (earlier->lost)
+			lose_stage();
 	}
 	fault_at(n, how);
 	(void)run();
@@ -310,10 +323,15 @@ point(int n, enum fault_how how, const struct earlier *earlier, int *bad)
 static void
 sweep(enum fault_how how, const struct earlier *earlier)
 {
-	int n = 1, bad = 0;
+	int n = 1, bad = 0, said = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
+	if (earlier->lost) /* which each run says, of each message */
+		dup2(null, STDERR_FILENO);
 	while (point(n, how, earlier, &bad))
 		n++;
+	dup2(said, STDERR_FILENO);
+	close(said);
+	close(null);
 	ok(n > 100, "%d calls fail in turn%s%s", n - 1, how_name[how], earlier->name);
 	is_int(bad, 0, "the next run makes good what is missing, once");
 }
@@ -354,6 +372,26 @@ taken(void)
 	close_run(&r);
 }
 
+/* Given up while the disk is still at work: what it works on stays until it is done, and the next run goes on. */
+static void
+given_up(void)
+{
+	struct state_gen old;
+	struct run r;
+
+	new_box(-4);
+	is_int(open_run(&r), 0, "a run");
+	is_int(commit_recover(r.c, USER, HOST, &r.err), 0, "recovers");
+	is_int(generations(&r, &old), 0, "looks");
+	is_int(fetch(&r, &old, 1, LAST), 0, "fetches");
+	clock_skip += COMMIT_MS;
+	is_int(commit_step(r.c, &r.err), 0, "begins to commit");
+	ok(commit_fd(r.c) != -1, "with a thread of its own");
+	close_run(&r);
+	is_int(run(), 0, "and is given up; the next one");
+	is_int(faults(), 0, "brings all");
+}
+
 /* Pending files, and a run without their Maildir (--pipe). */
 static void
 no_maildir(void)
@@ -387,6 +425,7 @@ main(void)
 	is_int(run(), 0, "an undisturbed run");
 	is_int(faults(), 0, "delivers all");
 	taken();
+	given_up();
 	no_maildir();
 	for (size_t i = 0; i < sizeof stopped / sizeof *stopped; i++)
 		sweep(SOON, &stopped[i]);

@@ -208,6 +208,25 @@ no_memory(void)
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 71, "no memory: 71");
 }
 
+/* SQLite has none: that is no fault of the disk, and the state is as it was. */
+static void
+no_memory_for_sqlite(void)
+{
+	int64_t v = 0;
+
+	prepare(SOUND);
+	st = open_state(path);
+	err_clear(&err);
+	sqlite3_hard_heap_limit64(1);
+	is_int(state_note_set(st, "k", 9, &err), -1, "no memory for SQLite");
+	sqlite3_hard_heap_limit64(0);
+	is_int(err.kind, ERR_OS, "71");
+	state_close(st);
+	st = open_state(path);
+	ok(state_note_get(st, "k", &v, &err) == 1 && v == 4, "nothing was changed");
+	state_close(st);
+}
+
 static void
 stopping(void)
 {
@@ -235,6 +254,7 @@ main(void)
 	reading_only();
 	sick();
 	no_memory();
+	no_memory_for_sqlite();
 	stopping();
 	free(path);
 	free(model);

@@ -116,6 +116,14 @@ op_exact(void)
 }
 
 static int
+op_get(void)
+{
+	struct state_gen g;
+
+	return found(state_gen_get(st, inbox, &g, &err), &g);
+}
+
+static int
 op_new(void)
 {
 	struct state_gen g;
@@ -166,6 +174,7 @@ op_restore(void)
 	return state_msg_restore(st, inbox, &m, &err);
 }
 
+CALL(op_owe, state_owe(st, before_inbox, 9, &err))
 CALL(op_unclaimed, state_unclaimed_each(st, before_inbox, show_msg, &out, &err))
 CALL(op_adopt, state_adopt(st, before_inbox, 9, inbox, 50, 1700000009, &err))
 CALL(op_baseline, state_baseline(st, sub, 40, &err))
@@ -264,6 +273,7 @@ static const struct {
 } ops[] = {
 	{ "gen_find", op_find },
 	{ "gen_exact", op_exact },
+	{ "gen_get", op_get },
 	{ "gen_new", op_new },
 	{ "gen_new of a mailbox", op_new_box },
 	{ "gen_new of a folder that has one", op_new_again },
@@ -277,6 +287,7 @@ static const struct {
 	{ "msg_each", op_msgs },
 	{ "msg_delete", op_msg_delete },
 	{ "msg_restore", op_restore },
+	{ "owe", op_owe },
 	{ "unclaimed_each", op_unclaimed },
 	{ "adopt", op_adopt },
 	{ "baseline", op_baseline },
