@@ -329,6 +329,9 @@ static const struct diag_row rows[] = {
 		{ .cause = "the file is not there for this user: misspelt, or relative to another directory (cron begins in HOME)",
 		  .tell = "\tls -l {sh:subject}",
 		  .cure = "use an absolute path in {config}" },
+		{ .cause = "it has not been written yet",
+		  .cure = "a certificate or key: copy it to there, mode 600; a secret: " PASTE "\n"
+		    "\t(umask 077; cat > {sh:subject})" },
 	},
 },
 {

@@ -70,6 +70,10 @@ check 78 'clock an hour off' 'clock of this machine is off by (59|60|61) minutes
 chain
 (umask 077; echo 'sec~ret' >open; chmod 644 open; printf 'sec~ret\nsecond\n' >two; echo wrong >wrong.pass; cat "$STAND_PKI/app1.pem" >public.pem)
 check 78 'secret file 0644' 'anybody on this machine can read the secret' 'chmod 600 open' --client-secret-file open $box
+check 78 'secret file not there' 'not there for this user' 'it has not been written yet' --client-secret-file "no ~sec'ret" $box
+sed -n 's/^ *hint: *\((umask 077; cat > .*)\)$/\1/p' "$out_file" >typed
+echo 'sec~ret' | sh ./typed
+is "$(stat -c %a:%s "no ~sec'ret")" 600:8 'secret file not there: the line writes it'
 check 78 'secret with more than its line' 'more than the secret' 'cat > two' --client-secret-file two $box
 check 78 'certificate without private key' 'the public half' 'cure: set key to the file with the private key' --cert public.pem $box
 check 78 'wrong pass phrase' 'pass phrase in cert-pass-file is not' 'cat > PASS-FILE' --cert "$STAND_PKI/app1.p12" \
