@@ -63,7 +63,7 @@ for s in 143 192; do
 	fetch --pipe "./but 20 $s" --max 30 md3
 	status_is 75 "$s, what sh says of a signal: later"
 done
-for s in 193 255; do
+for s in 124 125 193 255; do
 	rm -rf md3
 	fetch --pipe "./but 20 $s" --max 30 md3
 	status_is 65 "$s: rejected"

@@ -51,7 +51,7 @@ stdout_is '' 'and nothing printed'
 # The status table
 #
 
-for s in 71 73 74 75; do
+for s in 71 73 74 75 124; do
 	spool 2
 	echo "exit $s" >verdict.m1
 	run msfilter -f got ./flt
@@ -73,7 +73,7 @@ run msfilter -f got ./flt
 status_is 0 'the next run'
 is "$(uids "$out_file")" '1 ' 'brings it'
 
-for s in 64 78 126 127; do
+for s in 64 78 125 126 127; do
 	spool 3
 	rm -f seen
 	echo "exit $s" >verdict.m2
