@@ -58,10 +58,17 @@ stderr_like 'message 21 .*quarantined' 'they are named'
 fetch --pipe ./keep md2
 stdout_is '' 'and not given again at once'
 
-for s in 143 192; do
+for s in 71 73 74 143 192; do # from 129 on what sh says of a signal
 	rm -rf md3
 	fetch --pipe "./but 20 $s" --max 30 md3
-	status_is 75 "$s, what sh says of a signal: later"
+	status_is 75 "$s: later"
+	stdout_lines 29 "$s: the others are delivered"
+done
+for s in 64 78 126 127; do
+	rm -rf md3
+	fetch --pipe "./but 20 $s" --max 30 md3
+	status_is 78 "$s: the run stops"
+	stdout_lines 19 "$s: what came before is delivered"
 done
 for s in 124 125 193 255; do
 	rm -rf md3
@@ -123,4 +130,23 @@ status_is 0 'and a variable before a command'
 fetch md4
 status_is 0 'without a command again'
 ok 'all come' mdcmp md4 "$corpus"
+
+# A process for each message, and none of the syncs.
+case $BUILD in
+*-san) skip 'what it costs' 'a traced program cannot look for leaks' ;;
+*)
+	if strace -o /dev/null true 2>/dev/null; then
+		stand save many@contoso.example INBOX orig/* orig/* orig/* orig/* orig/*
+		run strace -f -o calls -e trace=fork,vfork,clone,clone3,fsync,fdatasync,syncfs \
+		    msfetch $imap_args -u many@contoso.example --state many --pipe /bin/true <token
+		stdout_lines 200 'two hundred messages'
+		grep -v 'CLONE_THREAD\|resumed>' calls >counted
+		forks=$(grep -c 'fork(\|clone3*(' counted)
+		ok "one process for each, and the worker: $forks" test "$forks" -ge 201 -a "$forks" -le 202
+		syncs=$(grep -c 'sync(\|syncfs(' counted)
+		ok "fewer syncs than messages: $syncs" test "$syncs" -gt 0 -a "$syncs" -lt 100
+	else
+		skip 'what it costs' 'strace does not work here'
+	fi ;;
+esac
 done_testing

@@ -217,6 +217,23 @@ finish "$pid"
 is "$status" 0 'the first ends well'
 rm verdict.m1
 
+# Told to stop, it does not leave the message that the filter has.
+for signal in TERM:143 HUP:129; do
+	spool 3
+	rm -f reached
+	echo 'echo >reached; read -r _ <gate' >verdict.m1
+	spawn stopped msfilter -f got ./flt
+	wait_for '[ -e reached ]'
+	kill "-${signal%:*}" "$pid"
+	echo >gate
+	finish "$pid"
+	is "$status" "${signal##*:}" "SIG${signal%:*}: dead by the signal"
+	is "$(uids stopped.out)" '1 ' 'the message in hand is dealt with'
+	rm verdict.m1
+	run msfilter -f got ./flt
+	is "$(uids "$out_file")" '2 3 ' 'the next run goes on there'
+done
+
 # A torn last line: its writer was killed, and msfetch says it again; the rest of it may be whole.
 spool 2
 printf %s "$(cat got)" >torn
