@@ -65,6 +65,20 @@ for p in mstoken msfetch msls msmark; do
 	like "$(cat seen/$p.exec)" 'prlimit64\(0, RLIMIT_CORE, \{rlim_cur=0,' "$p leaves no core"
 done
 
+# A client secret in our environment is for the token command, and for nobody else.
+MSTOOLS_CLIENT_SECRET=hush-hush
+export MSTOOLS_CLIENT_SECRET
+run strace -f -qq -v -s 100000 -e trace=execve -e signal=none -o handed msfetch $imap_args -u $box --max 1 \
+    --token-cmd 'exec cat token' --pipe 'exec cat >piped' --state piping
+unset MSTOOLS_CLIENT_SECRET
+status_is 0 'msfetch, with a client secret in its environment'
+given() { # PATTERN: how many of those that were started so, and how many with it
+	grep -a "execve($1" handed | awk '/hush-hush|MSTOOLS_CLIENT_SECRET/ { n++ } END { print (NR > 0 ? "some" : "none"), n + 0 }'
+}
+like "$(given '.*"cat", "token"')" '^some [1-9]' 'the token command has it'
+is "$(given '"[^"]*/msworker"')" 'some 0' 'the worker has not'
+is "$(given '.*"MSTOOLS_UID=')" 'some 0' 'nor has the filter'
+
 # In place of the cache's files, of lock, state, secret, token and configuration.
 echo precious >precious
 chmod 600 precious
