@@ -97,6 +97,9 @@ test_refusals(void)
 	plant(other, wal);
 	refuses(path, ERR_CONFIG, "-wal", "a symbolic link as log");
 	unlink(wal);
+	ok(link(other, wal) == 0, "a second name");
+	refuses(path, ERR_CONFIG, "hard links", "another file as log");
+	unlink(wal);
 	free(wal);
 	unlink(path);
 
