@@ -146,14 +146,18 @@ box_plan(struct run *r, struct box *b, struct err *err)
 		return baseline_plan(r, b, err);
 	if (exhausted(r)) {
 		b->phase = BOX_DONE;
+		renumber_leave(r, b);
 		return 0;
 	}
 	b->window = window_end(r, b);
 	b->plan = new_plan(r, b);
 	b->listed = 0;
-	if (load(r, b, err) == -1 || renumber_load(r, b, err) == -1)
+	renumber_leave(r, b);
+	if (load(r, b, err) == -1)
 		return -1;
 	n = plan_look(b->plan, &range);
+	if (n > 0 && renumber_load(r, b, err) == -1)
+		return -1;
 	if (n > 0 && renumber_anchor(r, b, err) == -1)
 		return -1;
 	if (n > 0 && (r->o->dry_run || b->adopt != NULL || !plan_small(b->plan))) {
@@ -284,7 +288,7 @@ box_window_end(struct run *r, struct box *b, struct err *err)
 	b->plan = NULL;
 	b->phase = last ? BOX_DONE : BOX_WAITS;
 	if (last)
-		renumber_leave(b);
+		renumber_leave(r, b);
 	return 0;
 }
 
@@ -300,5 +304,5 @@ box_drop(struct run *r, struct box *b)
 	plan_free(b->plan);
 	b->plan = NULL;
 	b->phase = BOX_DONE;
-	renumber_leave(b);
+	renumber_leave(r, b);
 }

@@ -271,6 +271,7 @@ end(struct run *r)
 	for (i = 0; i < r->nbox; i++)
 		box_free(r->box[i]);
 	free(r->box);
+	free(r->name);
 	strlist_release(&r->unusable);
 	slots_free(r->slots);
 	commit_free(r->commit);

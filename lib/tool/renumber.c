@@ -13,7 +13,8 @@
  * numbered otherwise, may go on under another name.  UIDVALIDITY alone is not much
  * evidence: Exchange gives many folders the same.  But a folder that was renamed
  * has its UIDs: from one of another name a message is taken over under its own UID
- * only, and all that are gone are looked at.
+ * only, and all that are gone are looked at; or, where the UIDs are new since, if
+ * both have messages in common (load_elsewhere).
  *
  * In each case but the last a new generation begins.  It takes over from an older
  * one, and from those that this one itself had not done with: its messages are
@@ -26,6 +27,11 @@
  * stands for it.
  *
  * One folder at a time takes over: an old row that two could have is had by one.
+ *
+ * What two looks cannot tell apart is fetched again: folders of one UIDVALIDITY that
+ * change places, or a new one that took over the name and has grown as far; one that
+ * is numbered anew twice, under two names, between two looks; one that comes back
+ * from a name that this run was not asked for (-F).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,14 +84,41 @@ wanted(const struct run *r, const char *name, char delimiter)
 	return r->o->folder.n == 0 && strcmp(name, "INBOX") == 0;
 }
 
-static const struct box *
-listed(const struct run *r, const char *name)
+static int
+name_cmp(const void *a, const void *b)
+{
+	const struct box *const *x = a, *const *y = b;
+
+	return strcmp((*x)->name, (*y)->name);
+}
+
+static void
+sort_names(struct run *r)
 {
 	size_t i;
 
+	r->name = xreallocarray(r->name, r->nbox + 1, sizeof(const struct box *));
 	for (i = 0; i < r->nbox; i++)
-		if (strcmp(r->box[i]->name, name) == 0)
-			return r->box[i];
+		r->name[i] = r->box[i];
+	if (r->nbox > 1)
+		qsort(r->name, r->nbox, sizeof(const struct box *), name_cmp);
+}
+
+static const struct box *
+listed(const struct run *r, const char *name)
+{
+	size_t lo = 0, hi = r->nbox, mid;
+	int c;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if ((c = strcmp(r->name[mid]->name, name)) == 0)
+			return r->name[mid];
+		if (c < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
 	return NULL;
 }
 
@@ -130,6 +163,7 @@ renumber_missing(struct run *r, struct err *err)
 {
 	struct missing m = { r, err };
 
+	sort_names(r);
 	return state_gen_each(r->store.state, r->store.user, r->store.host, note_missing, &m, err);
 }
 
@@ -151,8 +185,8 @@ further(const struct state_gen *a, const struct state_gen *b)
 static bool
 same_folder(const struct run *r, const char *name, const struct state_gen *g, const struct box *b)
 {
-	return g->folder_id != b->gen.folder_id && is_gone(r, name, g) &&
-	    (g->uidvalidity != b->uidvalidity || g->uidnext <= b->uidnext);
+	return g->folder_id != b->gen.folder_id &&
+	    (g->uidvalidity != b->uidvalidity || g->uidnext <= b->uidnext) && is_gone(r, name, g);
 }
 
 static int
@@ -160,7 +194,7 @@ find_renamed(const char *name, const struct state_gen *g, void *arg)
 {
 	struct renamed *f = arg;
 
-	if (!same_folder(f->r, name, g, f->b) || !further(g, &f->best))
+	if (!further(g, &f->best) || !same_folder(f->r, name, g, f->b))
 		return 0;
 	f->best = *g;
 	snprintf(f->name, sizeof f->name, "%s", name);
@@ -237,6 +271,7 @@ struct load_old {
 	struct state_gen before; /* load_lent: in whose place they may stand */
 	int64_t *seen;		 /* owned: those that were read */
 	size_t nseen, capseen;
+	size_t agreed; /* load_elsewhere: UIDs with the same message in both */
 	struct err *err;
 };
 
@@ -252,17 +287,23 @@ load_old(const struct state_msg *m, void *arg)
 	return 0;
 }
 
-/* Is it the turn of that generation?  It has one. */
 static bool
-turn(struct load_old *l, int64_t id)
+seen(const struct load_old *l, int64_t id)
 {
 	size_t i;
 
-	if (id == 0 || id == l->b->gen.id)
-		return false;
 	for (i = 0; i < l->nseen; i++)
 		if (l->seen[i] == id)
-			return false;
+			return true;
+	return false;
+}
+
+/* Is that generation to be read?  Once. */
+static bool
+turn(struct load_old *l, int64_t id)
+{
+	if (id == 0 || id == l->b->gen.id || seen(l, id))
+		return false;
 	if (l->nseen == l->capseen) {
 		l->capseen = l->capseen == 0 ? 16 : l->capseen * 2;
 		l->seen = xreallocarray(l->seen, l->capseen, sizeof *l->seen);
@@ -296,11 +337,29 @@ load_renamed(const char *name, const struct state_gen *g, void *arg)
 	return same_folder(l->r, name, g, l->b) ? load_chain(l, g->id) : 0;
 }
 
+/* The same UID of a folder under two of its names: what is known of both must agree. */
 static bool
-same_message(const struct state_msg *a, const struct state_msg *b)
+contradicts(const struct state_msg *a, const struct state_msg *b)
 {
-	return a->bytes == b->bytes && a->msgid == b->msgid &&
-	    memcmp(a->sha256, b->sha256, sizeof a->sha256) == 0;
+	static const unsigned char none[sizeof a->sha256];
+
+	if (a->date != b->date || (a->msgid != 0 && b->msgid != 0 && a->msgid != b->msgid))
+		return true;
+	return memcmp(a->sha256, none, sizeof none) != 0 && memcmp(b->sha256, none, sizeof none) != 0 &&
+	    memcmp(a->sha256, b->sha256, sizeof none) != 0;
+}
+
+static int
+compare_old(const struct state_msg *m, void *arg)
+{
+	struct load_old *l = arg;
+	struct state_msg own;
+	int n = state_msg_find(l->r->store.state, l->before.id, m->uid, &own, l->err);
+
+	if (n == 1 && contradicts(&own, m))
+		return 1;
+	l->agreed += n == 1;
+	return n == -1 ? -1 : 0;
 }
 
 /* What was claimed under another name, or came there and had not yet been taken over. */
@@ -311,19 +370,29 @@ load_lent(const struct state_msg *m, void *arg)
 	struct state_msg own;
 	int n = state_msg_find(l->r->store.state, l->before.id, m->uid, &own, l->err);
 
-	if (n == 1 ? own.claimed && same_message(&own, m)
-		   : n == 0 && (l->before.adopt_from != 0 || l->r->moved))
+	if (n == 1 ? own.claimed : n == 0 && (l->before.adopt_from != 0 || l->r->moved))
 		adopt_old(l->b->adopt, l->from.id, m);
 	return n == -1 ? -1 : 0;
 }
 
+/*
+ * Its UIDs mean nothing in b as it is now; so it must be shown that it once was the
+ * folder: it has messages in common with the generation before, and no other under a
+ * common UID.
+ */
 static int
 load_elsewhere(const char *name, const struct state_gen *g, void *arg)
 {
 	struct load_old *l = arg;
+	int rc;
 
-	if (g->folder_id == l->before.folder_id || !is_gone(l->r, name, g) || !turn(l, g->id))
+	if (g->folder_id == l->before.folder_id || !is_gone(l->r, name, g) || seen(l, g->id))
 		return 0;
+	l->agreed = 0;
+	rc = state_msg_each(l->r->store.state, g->id, 1, UINT32_MAX, compare_old, l, l->err);
+	if (rc != 0 || l->agreed == 0)
+		return rc == -1 ? -1 : 0;
+	turn(l, g->id);
 	l->from = *g;
 	return state_unclaimed_each(l->r->store.state, g->id, load_lent, l, l->err);
 }
@@ -353,12 +422,16 @@ load_all(struct load_old *l)
 bool
 renumber_waits(const struct run *r, const struct box *b)
 {
-	size_t i;
+	return b->gen.adopt_from != 0 && r->taking != NULL && r->taking != b;
+}
 
-	for (i = 0; b->gen.adopt_from != 0 && i < r->nbox; i++)
-		if (r->box[i] != b && r->box[i]->adopt != NULL)
-			return true;
-	return false;
+void
+renumber_leave(struct run *r, struct box *b)
+{
+	adopt_free(b->adopt);
+	b->adopt = NULL;
+	if (r->taking == b)
+		r->taking = NULL;
 }
 
 int
@@ -367,12 +440,12 @@ renumber_load(struct run *r, struct box *b, struct err *err)
 	struct load_old l = { .r = r, .b = b, .err = err };
 	int rc;
 
-	renumber_leave(b);
 	if (b->gen.adopt_from == 0)
 		return 0;
 	if (!r->o->dry_run && commit_group(r->commit, err) == -1)
 		return -1; /* what the window before took over must not be offered again */
 	b->adopt = adopt_begin();
+	r->taking = b;
 	rc = load_all(&l);
 	free(l.seen);
 	return rc;
@@ -444,13 +517,6 @@ renumber_body(struct run *r, struct box *b, const struct wire_message *m)
 	commit_adopt(r->commit, &b->where, m->row.uid, m->row.date, old.gen, old.uid);
 	box_done_uid(r, b, m->row.uid);
 	return true;
-}
-
-void
-renumber_leave(struct box *b)
-{
-	adopt_free(b->adopt);
-	b->adopt = NULL;
 }
 
 int

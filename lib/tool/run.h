@@ -65,7 +65,7 @@ struct box {
 	unsigned trials;      /* messages on trial (poison.c), or held (filter.c) */
 	struct wire_row *row; /* owned: listed for --baseline */
 	size_t nrow, caprow;
-	struct adopt *adopt; /* what may be taken over (renumber.c); NULL: nothing */
+	struct adopt *adopt; /* what may be taken over (renumber.c); NULL: nothing, or not its turn */
 	bool anchored;	     /* a known UID has been asked for */
 	bool renew;	     /* and is another message: a new generation, when nothing is in flight */
 	uint64_t new_messages, new_bytes; /* chosen, as the server estimates them */
@@ -133,9 +133,11 @@ struct run {
 
 	struct box **box; /* owned */
 	size_t nbox;
-	struct strlist unusable; /* folders asked for by name, and reported */
-	bool looked;		 /* the folders are known */
-	bool moved;		 /* and some have gone since the last look, or come back */
+	struct strlist unusable;  /* folders asked for by name, and reported */
+	bool looked;		  /* the folders are known */
+	bool moved;		  /* and some have gone since the last look, or come back */
+	const struct box **name;  /* owned: the folders by name, once renumber_missing was called */
+	const struct box *taking; /* the one whose turn it is to take over (renumber.c); NULL: none's */
 	uint32_t last_id;
 	struct task *queue, **queue_tail;
 	struct lane_work lane[LINK_LANES];
@@ -199,7 +201,7 @@ int renumber_pair(struct run *r, struct box *, struct err *);
 /* A body whose content was delivered before: true, and all that must follow is done but for its file. */
 bool renumber_body(struct run *r, struct box *, const struct wire_message *);
 /* It is done with, for this run. */
-void renumber_leave(struct box *);
+void renumber_leave(struct run *, struct box *);
 /* Everything is committed: generations that have taken over all there was need not look any more. */
 int renumber_end(struct run *r, struct err *);
 /* Asks for a known UID along with what is new; its answer; and what follows if it is another message. */

@@ -169,14 +169,20 @@ static struct task *
 next_task(struct run *r)
 {
 	struct task *t = queued(r);
-	size_t i;
+	struct box *b;
+	bool took;
+	size_t i = 0;
 
-	for (i = 0; i < r->nbox && t == NULL && !r->over; i++) {
-		if (r->box[i]->phase == BOX_DONE)
+	while (i < r->nbox && t == NULL && !r->over) {
+		b = r->box[i++];
+		if (b->phase == BOX_DONE)
 			continue;
-		t = box_task(r, r->box[i]);
-		if (t == NULL && must_wait(r, r->box[i]))
+		took = r->taking == b;
+		t = box_task(r, b);
+		if (t == NULL && must_wait(r, b))
 			break;
+		if (t == NULL && took && r->taking == NULL)
+			i = 0; /* one before it may have waited for it */
 	}
 	return t;
 }

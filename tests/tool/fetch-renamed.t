@@ -252,6 +252,56 @@ fetch md
 is "$(got)" 'Two 4;' 'each has the name of the other'
 nothing 'and that is all'
 
+# --max is used up at the end of a window that is not the last, while another folder waits for its turn.
+pair() { # A and B, three messages each, $1 and $2 their UIDVALIDITY, $3 one more line
+	{
+		printf '%s\n' "folder A $1" 'messages A 3' "folder B $2" 'messages B 3'
+		mail -e A '1 3'
+		for uid in 1 2 3; do printf '%s\n' "message B $uid raw $T/other$uid"; done
+		echo "${3:-}"
+	} >scenario
+	serve_odd scenario
+	fetch md
+	stdout_lines 6 'two folders'
+}
+pair 77 77
+exchange_tell 'renumber A 99'
+exchange_tell 'renumber B 99'
+exchange_tell 'messages A 2'
+mail tell A '4 5'
+exchange_tell 'uidnext A 80000'
+fetch --max 2 md
+is "$status $(got)" '0 A 4;A 5;' 'both numbered anew: as many as --max says'
+nothing 'then nothing'
+
+# A folder that is found to be made anew waits for one that comes after it.
+pair 77 88 'message A * date 1700000000'
+exchange_tell 'messages A 2'
+mail tell A '4 5'
+exchange_tell 'message A * date 1800000000'
+exchange_tell 'renumber B 99'
+fetch -n md
+is "$status $(cut -f 2,5 "$out_file")" "0 A${tab}5" 'one made anew, one numbered anew: a dry run ends'
+fetch md
+is "$status $(got)" '0 A 4;A 5;' 'and a real one'
+
+# One that is deleted is no former name of one that is numbered anew; what was moved out of it comes.
+{
+	printf '%s\n' 'folder Box 77' 'messages Box 3' 'folder Other 77' 'messages Other 7'
+	mail -e Box '1 3'
+	for uid in 1 2 3 4 5 6 7; do printf '%s\n' "message Other $uid raw $T/other$uid"; done
+	printf '%s\n' 'message Other 6 date 1700000000'
+} >scenario
+serve_odd scenario
+fetch md
+exchange_tell 'no-folder Other'
+exchange_tell 'renumber Box 99'
+exchange_tell 'messages Box 1'
+exchange_tell "message Box 4 raw $T/other6"
+exchange_tell 'message Box 4 date 1700000000'
+fetch md
+is "$status $(got)" '0 Box 4;' 'moved out of a deleted folder'
+
 # A parent is renamed while its children, which have one UIDVALIDITY, are being compared; twins in both.
 {
 	printf '%s\n' 'folder P' 'folder P/A 77' 'messages P/A 6' 'folder P/B 77' 'messages P/B 8'
