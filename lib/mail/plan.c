@@ -149,8 +149,9 @@ plan_small(const struct plan *p)
 {
 	uint64_t n = look_size(p);
 
-	return n <= PLAN_SMALL_UIDS && p->par.since == INT64_MIN && p->par.before == INT64_MAX &&
-	    p->par.max_size == 0 && p->par.max_bytes == 0 && (p->par.max == 0 || n <= p->par.max);
+	return (n <= PLAN_SMALL_UIDS || p->par.dense) && p->par.since == INT64_MIN &&
+	    p->par.before == INT64_MAX && p->par.max_size == 0 && p->par.max_bytes == 0 &&
+	    (p->par.max == 0 || n <= p->par.max);
 }
 
 static int

@@ -47,6 +47,7 @@ struct plan_params {
 	uint64_t max_size;  /* RFC822.SIZE <= max_size; 0: no limit (so for the next two) */
 	uint64_t max;	    /* messages of this run that are left for this folder */
 	uint64_t max_bytes; /* and bytes; the first message is taken whatever its size */
+	bool dense;	    /* each UID below uidnext exists, as it seems */
 };
 
 struct plan;
@@ -65,7 +66,10 @@ void plan_poison(struct plan *, uint32_t uid, bool due);
 size_t plan_look(struct plan *, const struct wire_range **r);
 /* A UID that the state has; dropped whatever the server says of it. */
 void plan_known(struct plan *, uint32_t uid);
-/* So few UIDs to look at, and no limit that needs their dates and sizes, that they can be fetched unseen. */
+/*
+ * A list of them would tell little: they are few, or dense, and no limit needs their dates and
+ * sizes.  They can be fetched unseen.
+ */
 bool plan_small(const struct plan *);
 /* Takes every UID of plan_look as existing, unseen.  Those that do not come are "missing" (below). */
 void plan_assume(struct plan *);

@@ -29,7 +29,7 @@ batch_bounds(const struct plan *p, uint64_t *messages, uint64_t *bytes)
 	uint64_t m = p->begun ? PLAN_BATCH_MESSAGES : FIRST_MESSAGES;
 	uint64_t b = p->begun ? PLAN_BATCH_BYTES : FIRST_BYTES, share;
 
-	if (p->assumed)
+	if (p->assumed && !p->begun)
 		m = PLAN_SMALL_UIDS;
 	if (p->workers > 1) {
 		/* Two in flight on each connection. */

@@ -68,7 +68,9 @@ new_plan(const struct run *r, const struct box *b)
 		.before = r->o->has_before ? r->o->before : INT64_MAX,
 		.max_size = r->o->max_size,
 		.max = r->max_left,
-		.max_bytes = r->bytes_left };
+		.max_bytes = r->bytes_left,
+		/* STATUS tells.  Several connections share by size, which takes a list. */
+		.dense = r->o->connections == 1 && b->messages == b->uidnext - 1 };
 
 	return plan_new(&p);
 }
@@ -235,7 +237,9 @@ box_ready(struct run *r, struct box *b, struct err *err)
 	b->new_bytes += bytes;
 	r->total += messages;
 	r->total_bytes += bytes;
-	progress_total(r->total, r->total_bytes);
+	if (messages > 0 && bytes == 0)
+		r->unsized = true;
+	progress_total(r->total, r->unsized ? 0 : r->total_bytes);
 	log_v(1, "%s: %llu new messages", b->name, (unsigned long long)messages);
 	b->phase = BOX_FETCHES;
 	return record_skips(r, b, err);

@@ -150,6 +150,7 @@ struct run {
 	char later_why[160];
 	uint64_t max_left, bytes_left; /* of --max, --max-bytes */
 	uint64_t total, total_bytes;   /* planned so far: for the progress line */
+	bool unsized;		       /* of some only the number is known */
 	char *packet;		       /* WIRE_MAX bytes to build one in */
 };
 

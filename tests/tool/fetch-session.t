@@ -140,6 +140,32 @@ fetch md
 status_is 0 'the next run'
 is "$(grep -c ' connect' "$exchange_log")" $((connects + 1)) 'remembers'
 
+# What has no gaps is fetched unlisted; what has some, or must be chosen, is listed first.
+lists() {
+	grep -c 'C: .* UID FETCH .*RFC822.SIZE' "$exchange_log"
+}
+serve_odd -e 'messages 280'
+fetch md
+status_is 0 'messages without a gap'
+ok 'all are there' whole
+is "$(lists)" 0 'and none was listed'
+serve_odd -e 'messages 280' -e 'expunge INBOX 20-29' -e 'expunge INBOX 250'
+rm -f orig/INBOX/2[0-9] orig/INBOX/250
+fetch md
+status_is 0 'with gaps'
+ok 'all are there' whole
+is "$(lists)" 1 'and listed'
+serve_odd -e 'messages 280' -e 'on uid fetch #1: expunge INBOX 30-39; expunge INBOX 100-199; default'
+fetch md
+status_is 0 'what goes meanwhile is not missed'
+stdout_lines 190 'all others are there'
+fetch md
+stdout_is '' 'and that is all'
+serve_odd -e 'messages 280'
+fetch --max-size 1g md
+status_is 0 'chosen by size'
+is "$(lists)" 1 'listed'
+
 # Certificates: not a byte of the token.
 scripted_pki
 "$root/tests/stand/pki" bad "$STAND_PKI"

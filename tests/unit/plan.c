@@ -131,6 +131,20 @@ test_assume(void)
 	plan_look(p, &r);
 	ok(!plan_small(p), "more than few");
 	plan_free(p);
+
+	par = params(1, 1 + PLAN_SMALL_UIDS + PLAN_BATCH_MESSAGES + 10);
+	par.dense = true;
+	p = plan_new(&par);
+	plan_look(p, &r);
+	ok(plan_small(p), "many, and no gap");
+	plan_assume(p);
+	plan_ready(p);
+	is_int(plan_next(p, &b), 1, "a batch");
+	is_int((int)b.count, PLAN_SMALL_UIDS, "the first is small");
+	is_int(plan_next(p, &b), 1, "another");
+	is_int((int)b.count, PLAN_BATCH_MESSAGES, "the second is not");
+	is_str(set_text(b.range, b.nrange), "65:2064", "it goes on");
+	plan_free(p);
 	par = params(1, 10);
 	par.max = 5;
 	p = plan_new(&par);
