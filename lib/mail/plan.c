@@ -95,6 +95,12 @@ plan_poison(struct plan *p, uint32_t uid, bool due)
 	p->retry[p->nretry++] = (struct entry){ .uid = uid, .date = DATE_NONE, .limit = LIMITS };
 }
 
+bool
+plan_retries(const struct plan *p)
+{
+	return p->nretry > 0;
+}
+
 static void
 look_make(struct plan *p)
 {

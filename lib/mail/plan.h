@@ -13,7 +13,7 @@
  *   plan_ready(p)         decides; after it only:
  *   plan_skips(p, cb)     to be recorded before settled advances at all
  *   while (plan_next(p, &batch) == 1) …
- *       plan_came(p, uid)   a body is whole
+ *       plan_came(p, uid, bytes)  a body is whole
  *       plan_done(p, uid)   it is in the transaction being built (or gone, or
  *                           quarantined): returns the settled to store with it
  *       plan_back(p, id, …) the worker is dead: what did not come goes back
@@ -59,6 +59,8 @@ void plan_free(struct plan *); /* NULL is allowed */
 void plan_skip(struct plan *, const struct state_skip *);
 /* A quarantined UID: never in a common batch; if due, offered alone after the others. */
 void plan_poison(struct plan *, uint32_t uid, bool due);
+/* Is one of them due? */
+bool plan_retries(const struct plan *);
 /*
  * The UIDs to look at, ascending, disjoint; *r is foreign and valid until the
  * next call.  0: nothing new (there may still be retries for plan_next).
@@ -124,16 +126,17 @@ struct plan_batch {
 /*
  * 1 a batch; 0 none now (all is handed out; some may come back by plan_back);
  * -1 none ever again: everything has come, is done or left.
- * The first is small, the others as large as the bounds above allow; a
+ * The first is small, and unseen the first after each plan_back; the others as
+ * large as the bounds above allow, unseen by the mean size of what has come; a
  * message above the byte bound travels alone; with several workers the last
  * ones get smaller again, so that nobody waits long for one big one.
  */
 int plan_next(struct plan *, struct plan_batch *);
 /*
- * A body of uid is whole.  1: it was asked for, keep it; 0: it was not asked
+ * A body of uid is whole, so many bytes.  1: it was asked for, keep it; 0: it was not asked
  * for, is known, or came before: drop it.
  */
-int plan_came(struct plan *, uint32_t uid);
+int plan_came(struct plan *, uint32_t uid, uint64_t bytes);
 /*
  * The UIDs of a batch that have not come (its command is answered, or the
  * worker dead).  Sets *uids (foreign, until the next call), returns their number.

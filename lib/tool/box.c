@@ -69,7 +69,7 @@ new_plan(const struct run *r, const struct box *b)
 		.max_size = r->o->max_size,
 		.max = r->max_left,
 		.max_bytes = r->bytes_left,
-		/* STATUS tells.  Several connections share by size, which takes a list. */
+		/* STATUS tells, or EXAMINE.  Several connections share by size, which takes a list. */
 		.dense = r->o->connections == 1 && b->messages == b->uidnext - 1 };
 
 	return plan_new(&p);
@@ -158,7 +158,7 @@ box_plan(struct run *r, struct box *b, struct err *err)
 	if (load(r, b, err) == -1)
 		return -1;
 	n = plan_look(b->plan, &range);
-	if (n > 0 && renumber_load(r, b, err) == -1)
+	if ((n > 0 || plan_retries(b->plan)) && renumber_load(r, b, err) == -1)
 		return -1;
 	if (n > 0 && renumber_anchor(r, b, err) == -1)
 		return -1;

@@ -337,16 +337,19 @@ load_renamed(const char *name, const struct state_gen *g, void *arg)
 	return same_folder(l->r, name, g, l->b) ? load_chain(l, g->id) : 0;
 }
 
-/* The same UID of a folder under two of its names: what is known of both must agree. */
-static bool
-contradicts(const struct state_msg *a, const struct state_msg *b)
+/* One UID of two generations: 1 the same message, -1 another one, 0 not enough is known. */
+static int
+agree(const struct state_msg *a, const struct state_msg *b)
 {
 	static const unsigned char none[sizeof a->sha256];
 
-	if (a->date != b->date || (a->msgid != 0 && b->msgid != 0 && a->msgid != b->msgid))
-		return true;
-	return memcmp(a->sha256, none, sizeof none) != 0 && memcmp(b->sha256, none, sizeof none) != 0 &&
-	    memcmp(a->sha256, b->sha256, sizeof none) != 0;
+	bool seen = memcmp(a->sha256, none, sizeof none) != 0 && memcmp(b->sha256, none, sizeof none) != 0;
+
+	if ((a->date > 0 && b->date > 0 && a->date != b->date) ||
+	    (a->msgid != 0 && b->msgid != 0 && a->msgid != b->msgid) ||
+	    (seen && memcmp(a->sha256, b->sha256, sizeof none) != 0))
+		return -1;
+	return seen || (a->msgid != 0 && b->msgid != 0);
 }
 
 static int
@@ -356,10 +359,12 @@ compare_old(const struct state_msg *m, void *arg)
 	struct state_msg own;
 	int n = state_msg_find(l->r->store.state, l->before.id, m->uid, &own, l->err);
 
-	if (n == 1 && contradicts(&own, m))
+	if (n != 1)
+		return n;
+	if ((n = agree(&own, m)) == -1)
 		return 1;
-	l->agreed += n == 1;
-	return n == -1 ? -1 : 0;
+	l->agreed += (size_t)n;
+	return 0;
 }
 
 /* What was claimed under another name, or came there and had not yet been taken over. */

@@ -302,6 +302,21 @@ exchange_tell 'message Box 4 date 1700000000'
 fetch md
 is "$status $(got)" '0 Box 4;' 'moved out of a deleted folder'
 
+# What was in quarantine came under the other name: a retry under the first one does not bring it again.
+{
+	printf '%s\n' 'folder Old 77' 'messages Old 5' 'message Old 3 nodata x3'
+	mail -e Old '1 5'
+} >scenario
+serve_odd scenario
+fetch md
+is "$status $(got)" '65 Old 1;Old 2;Old 4;Old 5;' 'one cannot be had'
+exchange_tell 'rename Old New'
+fetch md
+is "$(got)" 'New 3;' 'another name: it can'
+exchange_tell 'rename New Old'
+sqlite3 md/.mstools.db 'UPDATE poison SET next = 0'
+nothing 'its name again, and the retry is due'
+
 # A parent is renamed while its children, which have one UIDVALIDITY, are being compared; twins in both.
 {
 	printf '%s\n' 'folder P' 'folder P/A 77' 'messages P/A 6' 'folder P/B 77' 'messages P/B 8'
