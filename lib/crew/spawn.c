@@ -27,7 +27,7 @@ static const char *const passed[] = { "TZ", "TZDIR", "LANG", "LC_ALL", "LC_CTYPE
 	"NO_PROXY", "no_proxy", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE",
 	"GCOV_PREFIX", "GCOV_PREFIX_STRIP" };
 #define PASSED (sizeof(passed) / sizeof(passed[0]))
-#define ENVIRONMENT (PASSED + 1) /* and the NULL */
+#define ENVIRONMENT (PASSED + 2)
 
 static int
 beside_us(char *path, size_t size, const char *where)
@@ -76,6 +76,8 @@ fill_environment(char *env[ENVIRONMENT])
 	for (i = 0; i < PASSED; i++)
 		if ((v = getenv(passed[i])) != NULL)
 			env[n++] = xasprintf("%s=%s", passed[i], v);
+	/* libcurl, when there is a proxy, brings it along and we never use it: its start is some milliseconds */
+	env[n++] = xasprintf("GNUTLS_NO_IMPLICIT_INIT=1");
 	env[n] = NULL;
 }
 

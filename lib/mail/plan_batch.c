@@ -141,13 +141,15 @@ entry_in(struct plan *p, const struct entry *e, bool came)
 }
 
 int
-plan_came(struct plan *p, uint32_t uid)
+plan_came(struct plan *p, uint32_t uid, uint64_t bytes)
 {
 	struct entry *e = entry_find(p, uid);
 
 	if (e == NULL || e->state != E_OUT)
 		return 0;
 	e->state = E_CAME;
+	p->came++;
+	p->came_bytes += bytes;
 	entry_in(p, e, true);
 	return 1;
 }
@@ -279,6 +281,8 @@ plan_back(struct plan *p, uint32_t id, bool suspect)
 		return;
 	b = *bp;
 	*bp = p->batch[--p->nbatch];
+	if (p->assumed)
+		p->begun = false;
 	if (b.retry) {
 		retry_back(p, &b, suspect);
 		return;

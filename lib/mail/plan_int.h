@@ -78,6 +78,7 @@ struct plan {
 	uint64_t total, total_bytes;
 	uint64_t wait, wait_bytes; /* E_WAIT */
 	uint64_t out;		   /* E_OUT and E_SUSPECT, retries included */
+	uint64_t came, came_bytes; /* so far */
 
 	unsigned workers;
 	bool begun; /* the first batch has been handed out */

@@ -31,6 +31,10 @@ batch_bounds(const struct plan *p, uint64_t *messages, uint64_t *bytes)
 
 	if (p->assumed && !p->begun)
 		m = PLAN_SMALL_UIDS;
+	else if (p->assumed && p->came_bytes > 0) {
+		share = p->came * PLAN_BATCH_BYTES / p->came_bytes;
+		m = share == 0 ? 1 : m < share ? m : share;
+	}
 	if (p->workers > 1) {
 		/* Two in flight on each connection. */
 		share = p->wait / (2 * (uint64_t)p->workers);

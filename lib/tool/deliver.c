@@ -133,7 +133,7 @@ message(struct run *r, int lane, const struct wire_message *m)
 		slots_discard(r->slots, m->slot, fd);
 		snprintf(t->why, sizeof t->why, "%s", WHY_SUBSTITUTE);
 	} else if (t == NULL || t->box == NULL || t->box->plan == NULL || t->box->phase != BOX_FETCHES ||
-	    !plan_came(t->box->plan, m->row.uid)) {
+	    !plan_came(t->box->plan, m->row.uid, m->bytes)) {
 		unwanted(r, t, m, fd);
 	} else {
 		arrived(r, t, m, fd);

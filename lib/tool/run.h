@@ -13,7 +13,7 @@
  *	slots.c		the stage's files and who writes them
  *
  * A folder's UIDs are planned in windows, so that memory does not grow with
- * the mailbox; a window is listed (unless it is small), fetched in batches, and
+ * the mailbox; a window is listed (unless it is small or has no gaps), fetched in batches, and
  * done with when each of its UIDs is delivered, quarantined, left out or gone.
  */
 #ifndef MSTOOLS_RUN_H

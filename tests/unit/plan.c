@@ -112,10 +112,10 @@ test_assume(void)
 	is_int(plan_next(p, &b), 1, "a batch");
 	is_str(set_text(b.range, b.nrange), "10:11,13:14", "of all but the known one");
 	is_int(plan_next(p, &b), 0, "then none for now");
-	is_int(plan_came(p, 12), 0, "a known one is dropped");
-	is_int(plan_came(p, 14), 1, "one that was asked for is kept");
-	is_int(plan_came(p, 14), 0, "but once");
-	is_int(plan_came(p, 99), 0, "one not asked for is dropped");
+	is_int(plan_came(p, 12, 1000), 0, "a known one is dropped");
+	is_int(plan_came(p, 14, 1000), 1, "one that was asked for is kept");
+	is_int(plan_came(p, 14, 1000), 0, "but once");
+	is_int(plan_came(p, 99, 1000), 0, "one not asked for is dropped");
 	is_int(plan_done(p, 14), 10, "settled stays below what is outstanding");
 	is_int(plan_missing(p, b.id, &uids), 0, "an unknown batch misses nothing");
 	is_int(plan_done(p, 10), 11, "settled advances");
@@ -144,6 +144,12 @@ test_assume(void)
 	is_int(plan_next(p, &b), 1, "another");
 	is_int((int)b.count, PLAN_BATCH_MESSAGES, "the second is not");
 	is_str(set_text(b.range, b.nrange), "65:2064", "it goes on");
+	plan_back(p, b.id, false);
+	is_int(plan_next(p, &b), 1, "after a loss");
+	is_int((int)b.count, PLAN_SMALL_UIDS, "small again");
+	is_int(plan_came(p, 1, 1 << 20), 1, "a large one");
+	is_int(plan_next(p, &b), 1, "the next");
+	is_int((int)b.count, 16, "has as many as would be PLAN_BATCH_BYTES");
 	plan_free(p);
 	par = params(1, 10);
 	par.max = 5;
@@ -434,7 +440,7 @@ test_poison(void)
 	plan_back(p, c.id, true);
 	is_int(plan_next(p, &c), 1, "given back as suspect,");
 	ok(c.retry && c.range[0].lo == 13, "it does not");
-	is_int(plan_came(p, 13), 1, "a retry comes");
+	is_int(plan_came(p, 13, 1000), 1, "a retry comes");
 	for (uid = 10; uid < 20; uid++)
 		plan_done(p, uid);
 	is_int(plan_settled(p), 20, "quarantined ones do not hold settled back");
@@ -460,7 +466,7 @@ hunt(struct plan *p, const bool *bad, unsigned *alone)
 		dead = false;
 		for (i = 0; i < n && !dead; i++) {
 			if (!bad[copy[i]])
-				plan_came(p, copy[i]);
+				plan_came(p, copy[i], 1000);
 			else
 				dead = true;
 		}
@@ -528,7 +534,7 @@ test_suspects_blind(void)
 				uint32_t *copy = xcalloc(n, sizeof *copy);
 				memcpy(copy, uids, n * sizeof *copy);
 				for (i = 0; i < n; i++)
-					plan_came(p, copy[i]);
+					plan_came(p, copy[i], 1000);
 				free(copy);
 				continue;
 			}
@@ -574,7 +580,7 @@ test_large(void)
 
 		memcpy(copy, uids, k * sizeof *uids);
 		for (i = 0; i < k; i++) {
-			plan_came(p, copy[i]);
+			plan_came(p, copy[i], 1000);
 			last = plan_done(p, copy[i]);
 		}
 	}

@@ -186,7 +186,7 @@ flight_land(struct box *x, struct plan *p, struct flight *f, uint32_t *came, siz
 		f->uid[j] = t;
 		if (dies && rnd(3) == 0)
 			break;
-		if (x->exists[f->uid[i]] && plan_came(p, f->uid[i]))
+		if (x->exists[f->uid[i]] && plan_came(p, f->uid[i], 1000))
 			came[(*ncame)++] = f->uid[i];
 	}
 	if (dies && i < f->n) {
