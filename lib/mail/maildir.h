@@ -85,6 +85,7 @@ int maildir_stage_open(struct maildir *, struct err *);
  */
 int maildir_stage_create(struct maildir *, uint32_t slot, struct err *);
 int maildir_stage_unlink(struct maildir *, uint32_t slot); /* only for slots that no row names */
+void maildir_stage_path(struct str *, const struct maildir *, uint32_t slot); /* added to it */
 /* Calls cb for each slot file found.  Foreign names are left alone. */
 int maildir_stage_each(struct maildir *, int (*cb)(uint32_t slot, void *), void *, struct err *);
 int maildir_stage_fd(const struct maildir *); /* for fsync and syncfs */

@@ -78,6 +78,15 @@ maildir_stage_unlink(struct maildir *md, uint32_t slot)
 	return unlinkat(md->stage, name, 0);
 }
 
+void
+maildir_stage_path(struct str *path, const struct maildir *md, uint32_t slot)
+{
+	char name[16];
+
+	slot_name(name, slot);
+	str_addf(path, "%s/tmp/mstools/%s", md->path, name);
+}
+
 int
 maildir_stage_fd(const struct maildir *md)
 {

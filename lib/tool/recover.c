@@ -1,6 +1,7 @@
 #include "tool/recover.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "tool/place.h"
+#include "tool/rebuild.h"
 
 struct recovery {
 	struct state *state;
@@ -47,18 +49,25 @@ note_self(struct recovery *r)
 	return state_note_set(r->state, NOTE_SELF, maildir_self(r->md), r->err);
 }
 
-/*
- * The stage was lost, and with it perhaps this message.  If it is not in the
- * Maildir either, its row goes, and its UID, which settled has passed, is
- * among the retries from now on.  0 or -1.
- */
+/* Its row goes, and its UID, which settled has passed, is among the retries from now on.  0 or -1. */
+static int
+retry(struct recovery *r, const struct state_row *row, const char *why)
+{
+	struct state_poison p = { .uid = row->msg.uid, .first = time(NULL), .reported = true };
+
+	snprintf(p.reason, sizeof p.reason, "%s", why);
+	log_warn("%s: message %u of %s: %s; it is fetched again", maildir_path(r->md), row->msg.uid,
+	    row->folder, why);
+	/* In this order: with both, it would be looked for again; with neither, never. */
+	if (state_poison_put(r->state, row->gen, &p, r->err) == -1)
+		return -1;
+	return state_msg_delete(r->state, row->gen, row->msg.uid, r->err);
+}
+
+/* The stage was lost, and with it perhaps this message, if it is not in the Maildir either. */
 static int
 look_or_retry(struct recovery *r, const struct state_row *row, const struct place_id *id)
 {
-	struct state_poison p = { .uid = row->msg.uid,
-		.first = time(NULL),
-		.reported = true,
-		.reason = "its staged file was lost before it was delivered" };
 	char name[PLACE_NAME];
 	int n;
 
@@ -66,12 +75,31 @@ look_or_retry(struct recovery *r, const struct state_row *row, const struct plac
 	str_clear(&r->path);
 	if ((n = maildir_find(r->md, id->subdir, name, &r->path, r->err)) != 0)
 		return n == 1 ? 0 : -1;
-	log_warn("%s: message %u of %s: %s; it is fetched again", maildir_path(r->md), row->msg.uid,
-	    row->folder, p.reason);
-	/* In this order: with both, it would be looked for again; with neither, never. */
-	if (state_poison_put(r->state, row->gen, &p, r->err) == -1)
-		return -1;
-	return state_msg_delete(r->state, row->gen, row->msg.uid, r->err);
+	return retry(r, row, "its staged file was lost before it was delivered");
+}
+
+/*
+ * It was made durable before its row was; a disk that says so and has not done it
+ * leaves a file that is short, or full of zeros.  1 it is whole, or not there; 0; -1.
+ */
+static int
+is_whole(struct recovery *r, const struct state_msg *m)
+{
+	static const unsigned char unknown[sizeof m->sha256];
+	unsigned char sha256[sizeof m->sha256];
+	uint64_t bytes = 0;
+	int rc;
+
+	str_clear(&r->path);
+	maildir_stage_path(&r->path, r->md, m->slot);
+	if ((rc = rebuild_digest(r->path.s, sha256, &bytes)) == 0)
+		return 1;
+	if (rc == -1)
+		return err_sys(r->err, err_kind_of_errno(errno), STAGE_FILE, errno, r->path.s,
+		    "cannot read it");
+	return bytes == m->bytes &&
+	    (memcmp(m->sha256, unknown, sizeof unknown) == 0 ||
+		memcmp(m->sha256, sha256, sizeof sha256) == 0);
 }
 
 static int
@@ -79,6 +107,7 @@ settle_pending(const struct state_row *row, void *arg)
 {
 	struct recovery *r = arg;
 	struct place_id id;
+	int n;
 
 	r->pending++;
 	if (row->msg.how != HOW_FILE)
@@ -92,6 +121,8 @@ settle_pending(const struct state_row *row, void *arg)
 	id = id_of(r, row);
 	if (!r->stage_was_there)
 		return look_or_retry(r, row, &id);
+	if ((n = is_whole(r, &row->msg)) != 1)
+		return n == 0 ? retry(r, row, "its staged file is not what was written") : -1;
 	switch (place_file(r->md, &id, &row->msg, r->err)) {
 	case -1:
 		return -1;

@@ -100,19 +100,26 @@ add(uint32_t uid, uint32_t slot)
 		ok(false, "message %u is added", uid);
 }
 
-/* Steps 1 and 2 alone. */
+/* Steps 1 and 2 alone; digest is each byte of the SHA-256, 0 not known. */
 static void
-record(uint32_t uid, uint32_t slot)
+record_digest(uint32_t uid, uint32_t slot, int digest)
 {
 	int fd;
 	struct state_msg m = stage(uid, slot, &fd);
 	struct timespec ts[2] = { { .tv_sec = (time_t)m.date }, { .tv_sec = (time_t)m.date } };
 
+	memset(m.sha256, digest, sizeof m.sha256);
 	futimens(fd, ts);
 	close(fd);
 	state_begin(st, &e);
 	state_msg_add(st, gen.id, &m, &e);
 	is_int(state_commit(st, &e), STATE_OK, "message %u is recorded", uid);
+}
+
+static void
+record(uint32_t uid, uint32_t slot)
+{
+	record_digest(uid, slot, 0);
 }
 
 static char *
@@ -364,6 +371,41 @@ test_lost_stage(void)
 	close_all();
 }
 
+static int
+count_poison(const struct state_poison *p, void *arg)
+{
+	*(int *)arg += p->next <= time(NULL);
+	return 0;
+}
+
+static void
+test_damaged_stage(void)
+{
+	struct str path = STR_INIT;
+	int due = 0;
+
+	begin_test("damaged");
+	open_all(true);
+	record(1, 0);
+	record(2, 1);
+	record_digest(3, 2, 0x11);
+	maildir_stage_path(&path, md, 1);
+	ok(truncate(path.s, 3) == 0, "a disk that did not do what it said");
+	close_all();
+	open_all(true);
+	is_int(pending(), 0, "nothing is pending");
+	ok(placed(1), "what is whole is placed");
+	is_int(state_msg_find(st, gen.id, 2, NULL, &e), 0, "what is cut is not");
+	is_int(state_msg_find(st, gen.id, 3, NULL, &e), 0, "nor what has another content");
+	ok(!placed(2) && !placed(3), "neither is in the Maildir");
+	ok(access(path.s, F_OK) == -1, "nor in the stage");
+	state_poison_each(st, gen.id, count_poison, &due, &e);
+	is_int(due, 2, "both are tried again at once");
+	is_int(lines(), 1, "and have no receipts yet");
+	close_all();
+	str_release(&path);
+}
+
 /* ---- killed while a lost stage is dealt with ---- */
 
 static int commits; /* until the process kills itself at one; 0: never */
@@ -540,6 +582,7 @@ main(void)
 	test_thread();
 	test_recovery();
 	test_lost_stage();
+	test_damaged_stage();
 	test_killed_over_lost_stage();
 	test_shared_state();
 	test_receipts();
