@@ -55,7 +55,6 @@ adopt_free(struct adopt *a)
 static void
 add(struct old **list, size_t *n, size_t *cap, int64_t gen, const struct state_msg *m)
 {
-	static const unsigned char none[32];
 	struct old *o;
 
 	if (*n == *cap) {
@@ -65,7 +64,7 @@ add(struct old **list, size_t *n, size_t *cap, int64_t gen, const struct state_m
 	o = &(*list)[(*n)++];
 	*o = (struct old){ .date = m->date, .msgid = m->msgid, .bytes = m->bytes, .of = { gen, m->uid } };
 	memcpy(o->sha256, m->sha256, sizeof o->sha256);
-	o->digest = memcmp(o->sha256, none, sizeof none) != 0;
+	o->digest = state_digest_known(o->sha256);
 }
 
 void

@@ -113,6 +113,8 @@ enum state_how {
 	HOW_ADOPTED   /* carried over from another generation */
 };
 
+/* Is it a digest?  An unknown one is all zero. */
+bool state_digest_known(const unsigned char sha256[32]);
 /* Is (gen, uid) known?  1 with *m (may be NULL) filled, 0, -1. */
 int state_msg_find(struct state *, int64_t gen, uint32_t uid, struct state_msg *, struct err *);
 /* Ascending UIDs in [lo, hi]. */

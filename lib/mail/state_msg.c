@@ -14,8 +14,8 @@ marks_of(const struct state_msg *m)
 	return (int64_t)m->how | (int64_t)m->flags << MARK_FLAGS;
 }
 
-static bool
-digest_known(const unsigned char sha256[32])
+bool
+state_digest_known(const unsigned char sha256[32])
 {
 	static const unsigned char none[32];
 
@@ -49,7 +49,7 @@ msg_bind(sqlite3_stmt *s, int64_t gen, const struct state_msg *m)
 	sqlite3_bind_int64(s, 2, m->uid);
 	sqlite3_bind_int64(s, 3, m->date);
 	sqlite3_bind_int64(s, 4, (int64_t)m->bytes);
-	if (digest_known(m->sha256))
+	if (state_digest_known(m->sha256))
 		sqlite3_bind_blob(s, 5, m->sha256, sizeof m->sha256, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 6, (int64_t)m->msgid);
 	sqlite3_bind_int64(s, 7, marks_of(m));

@@ -85,7 +85,6 @@ look_or_retry(struct recovery *r, const struct state_row *row, const struct plac
 static int
 is_whole(struct recovery *r, const struct state_msg *m)
 {
-	static const unsigned char unknown[sizeof m->sha256];
 	unsigned char sha256[sizeof m->sha256];
 	uint64_t bytes = 0;
 	int rc;
@@ -98,8 +97,7 @@ is_whole(struct recovery *r, const struct state_msg *m)
 		return err_sys(r->err, err_kind_of_errno(errno), STAGE_FILE, errno, r->path.s,
 		    "cannot read it");
 	return bytes == m->bytes &&
-	    (memcmp(m->sha256, unknown, sizeof unknown) == 0 ||
-		memcmp(m->sha256, sha256, sizeof sha256) == 0);
+	    (!state_digest_known(m->sha256) || memcmp(m->sha256, sha256, sizeof sha256) == 0);
 }
 
 static int

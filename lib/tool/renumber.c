@@ -341,15 +341,13 @@ load_renamed(const char *name, const struct state_gen *g, void *arg)
 static int
 agree(const struct state_msg *a, const struct state_msg *b)
 {
-	static const unsigned char none[sizeof a->sha256];
-
-	bool seen = memcmp(a->sha256, none, sizeof none) != 0 && memcmp(b->sha256, none, sizeof none) != 0;
+	bool digests = state_digest_known(a->sha256) && state_digest_known(b->sha256);
 
 	if ((a->date > 0 && b->date > 0 && a->date != b->date) ||
 	    (a->msgid != 0 && b->msgid != 0 && a->msgid != b->msgid) ||
-	    (seen && memcmp(a->sha256, b->sha256, sizeof none) != 0))
+	    (digests && memcmp(a->sha256, b->sha256, sizeof a->sha256) != 0))
 		return -1;
-	return seen || (a->msgid != 0 && b->msgid != 0);
+	return digests || (a->msgid != 0 && b->msgid != 0);
 }
 
 static int

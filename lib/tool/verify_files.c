@@ -69,7 +69,6 @@ find_want(const struct verify *v, const struct maildir_name *n)
 static int
 compare(const char *subdir, const char *path, const struct maildir_name *n, void *arg)
 {
-	static const unsigned char unknown[32];
 	struct verify *v = arg;
 	struct want *w = find_want(v, n);
 	unsigned char sha256[32];
@@ -96,8 +95,7 @@ compare(const char *subdir, const char *path, const struct maildir_name *n, void
 	w->why = NULL;
 	if (bytes != w->bytes) {
 		w->why = xasprintf("%" PRIu64 " bytes instead of %" PRIu64, bytes, w->bytes);
-	} else if (memcmp(w->sha256, unknown, sizeof unknown) != 0 &&
-	    memcmp(w->sha256, sha256, sizeof sha256) != 0) {
+	} else if (state_digest_known(w->sha256) && memcmp(w->sha256, sha256, sizeof sha256) != 0) {
 		hex(digits, sha256, sizeof sha256);
 		w->why = xasprintf("SHA-256 %s", digits);
 	}
