@@ -32,6 +32,16 @@ got() {
 	cut -f 2,4 "$out_file" | LC_ALL=C sort -k 1,1 -k 2,2n | tr '\t\n' ' ;'
 }
 
+# Five messages in Old, which are fetched.
+five_in_old() {
+	{
+		printf '%s\n' 'folder Old 77' 'messages Old 5'
+		mail -e Old '1 5'
+	} >scenario
+	serve_odd scenario
+	fetch md
+}
+
 # nothing NAME: a run that brings nothing, and is content.
 nothing() {
 	fetch md
@@ -148,12 +158,7 @@ stdout_is '' 'and all is settled'
 
 # What another name has claimed is known under the first one, when that is numbered anew: at once or later.
 old_new_old() { # what is done when it has its name again
-	{
-		printf '%s\n' 'folder Old 77' 'messages Old 5'
-		mail -e Old '1 5'
-	} >scenario
-	serve_odd scenario
-	fetch md
+	five_in_old
 	stdout_lines 5 "five messages; $1"
 	exchange_tell 'rename Old New'
 	exchange_tell 'messages New 2'
@@ -196,12 +201,7 @@ nothing 'numbered anew again'
 
 # Another folder of that name, at once.
 for uv in 99 77; do
-	{
-		printf '%s\n' 'folder Old 77' 'messages Old 5'
-		mail -e Old '1 5'
-	} >scenario
-	serve_odd scenario
-	fetch md
+	five_in_old
 	exchange_tell 'rename Old Older'
 	exchange_tell "folder Old $uv"
 	nothing "renamed, and a new one of that name, UIDVALIDITY $uv"
@@ -221,12 +221,7 @@ for uv in 99 77; do
 done
 
 # And where the new one held nothing.
-{
-	printf '%s\n' 'folder Old 77' 'messages Old 5'
-	mail -e Old '1 5'
-} >scenario
-serve_odd scenario
-fetch md
+five_in_old
 exchange_tell 'rename Old Older'
 exchange_tell 'folder Old 77'
 fetch md

@@ -15,13 +15,6 @@ serve_odd() {
 	exchange_up -d "$T/orig" "$@"
 }
 
-# tell LINE: one more line of the scenario, while it runs.
-tell() {
-	before=$(grep -c '^told: \|[^C]told: ' "$exchange_log")
-	echo "$1" >exchange.tell
-	wait_for "[ \$(grep -c '^told: \\|[^C]told: ' '$exchange_log') -gt $before ]"
-}
-
 bodies() {
 	grep -c ' bytes)' "$exchange_log"
 }
@@ -30,8 +23,8 @@ serve_odd -e 'messages 60'
 fetch md
 status_is 0 'sixty messages'
 n=$(bodies)
-tell 'renumber INBOX 99'
-tell 'messages 3'
+exchange_tell 'renumber INBOX 99'
+exchange_tell 'messages 3'
 fetch md
 status_is 0 'numbered anew'
 stdout_lines 3 'only what is new is delivered'
@@ -46,13 +39,13 @@ printf 'Subject: twin\r\nMessage-ID: <twin@example>\r\n\r\nbody\r\n' >twin
 serve_odd -e 'messages 6' -e "message 2-3 raw $T/twin" -e 'message 2-3 date 1700000000'
 fetch md
 stdout_lines 6 'two of six are twins'
-tell 'renumber INBOX 99'
+exchange_tell 'renumber INBOX 99'
 fetch md
 status_is 0 'numbered anew'
 stdout_is '' 'nothing is delivered twice'
 is "$(ls md/new | wc -l)" 6 'and the twins are both there'
-tell 'messages 1'
-tell "message 7 raw $T/twin"
+exchange_tell 'messages 1'
+exchange_tell "message 7 raw $T/twin"
 fetch md
 stdout_lines 1 'a third one is new'
 
@@ -61,7 +54,7 @@ printf 'Subject: one\r\n\r\nbody\r\n' >one
 printf 'Subject: two\r\n\r\nbody\r\n' >two
 serve_odd -e 'messages 2' -e "message 1 raw $T/one" -e "message 2 raw $T/two"
 fetch md
-tell 'renumber INBOX 99'
+exchange_tell 'renumber INBOX 99'
 fetch md
 status_is 0 'without Message-ID'
 stdout_is '' 'what is fetched is known by its content'
@@ -71,21 +64,21 @@ status_is 0 'and that is settled'
 # The folder is made anew and has its UIDVALIDITY again.
 serve_odd -e 'messages 4'
 fetch md
-tell 'expunge INBOX *'
-tell 'uidnext INBOX 1'
-tell 'bytes 700'
-tell 'messages 3'
-tell 'message 1-3 date 1800000000'
+exchange_tell 'expunge INBOX *'
+exchange_tell 'uidnext INBOX 1'
+exchange_tell 'bytes 700'
+exchange_tell 'messages 3'
+exchange_tell 'message 1-3 date 1800000000'
 fetch md
 status_is 0 'made anew, with fewer messages'
 stdout_lines 3 'they are delivered'
 serve_odd -e 'messages 4'
 fetch md
-tell 'expunge INBOX *'
-tell 'uidnext INBOX 1'
-tell 'bytes 700'
-tell 'messages 9'
-tell 'message 1-9 date 1800000000'
+exchange_tell 'expunge INBOX *'
+exchange_tell 'uidnext INBOX 1'
+exchange_tell 'bytes 700'
+exchange_tell 'messages 9'
+exchange_tell 'message 1-9 date 1800000000'
 fetch md
 status_is 0 'made anew, with more'
 is "$(ls md/new | wc -l)" 13 'all of them are delivered, also those below what was settled'
@@ -98,11 +91,11 @@ serve_odd -e 'folder Old 77' -e 'messages Old 5' -e "message Old 1 raw $T/old1" 
     -e "message Old 3 raw $T/old3" -e "message Old 4 raw $T/old4" -e "message Old 5 raw $T/old5" -e 'messages 2'
 fetch -F '*' md
 stdout_lines 7 'two folders'
-tell 'rename Old New'
+exchange_tell 'rename Old New'
 fetch -F '*' md
 status_is 0 'one is renamed'
 stdout_is '' 'nothing comes again'
-tell 'messages New 1'
+exchange_tell 'messages New 1'
 fetch -F '*' md
 is "$(cut -f 2 "$out_file")" New 'what is new comes under the new name'
 fetch --verify md
@@ -113,11 +106,11 @@ stdout_is '' 'nothing of it has gone'
 serve_odd -e 'messages 8'
 fetch --baseline md
 stdout_is '' '--baseline'
-tell 'messages 1'
+exchange_tell 'messages 1'
 fetch md
 stdout_lines 1 'one more'
-tell 'renumber INBOX 99'
-tell 'messages 1'
+exchange_tell 'renumber INBOX 99'
+exchange_tell 'messages 1'
 fetch md
 status_is 0 'numbered anew after it'
 stdout_lines 1 'what was settled stays so'
@@ -127,8 +120,8 @@ stdout_is '' 'and a dry run knows it too'
 # Everything must be compared by its content, on connections that break.
 serve_odd -e 'messages 20' -e 'on message #25: close' -e 'on message #31: reset'
 fetch md
-tell 'renumber INBOX 99'
-tell 'message * date 1800000000'
+exchange_tell 'renumber INBOX 99'
+exchange_tell 'message * date 1800000000'
 fetch md
 status_is 0 'other dates, and connections that break meanwhile'
 stdout_is '' 'nothing is delivered twice'
@@ -139,13 +132,13 @@ stdout_is '' 'and all is settled'
 serve_odd -e 'messages 20'
 fetch md
 stdout_lines 20 'twenty messages'
-tell 'renumber INBOX 99'
-tell 'on uid fetch: no Server Unavailable. 15'
+exchange_tell 'renumber INBOX 99'
+exchange_tell 'on uid fetch: no Server Unavailable. 15'
 fetch md
 status_is 75 'numbered anew, and nothing can be had'
-tell 'forget'
-tell 'renumber INBOX 120'
-tell 'messages 1'
+exchange_tell 'forget'
+exchange_tell 'renumber INBOX 120'
+exchange_tell 'messages 1'
 fetch md
 status_is 0 'numbered anew again'
 stdout_lines 1 'only what is new is delivered'
@@ -156,13 +149,13 @@ stdout_is '' 'and that is settled'
 serve_odd -e 'messages 20'
 fetch md
 n=$(bodies)
-tell 'renumber INBOX 99'
-tell 'message * date 1800000000'
+exchange_tell 'renumber INBOX 99'
+exchange_tell 'message * date 1800000000'
 fetch --max 10 md
 stdout_is '' 'numbered anew with other dates, and half of it is compared'
 ok 'by content' test $(($(bodies) - n)) -ge 5
-tell 'renumber INBOX 120'
-tell 'message * date 1900000000'
+exchange_tell 'renumber INBOX 120'
+exchange_tell 'message * date 1900000000'
 fetch md
 status_is 0 'numbered anew again'
 stdout_is '' 'nothing is delivered twice'
@@ -174,13 +167,13 @@ status_is 0 'and all is well'
 serve_odd -e 'messages 3' -e "message * raw $T/twin" -e 'message * date 1700000000' -e 'uidnext INBOX 80000'
 fetch md
 stdout_lines 3 'three of a kind'
-tell 'expunge INBOX *'
-tell 'uidnext INBOX 2'
-tell 'messages 1'
-tell 'uidnext INBOX 70000'
-tell 'messages 2'
-tell "message * raw $T/twin"
-tell 'message * date 1700000000'
+exchange_tell 'expunge INBOX *'
+exchange_tell 'uidnext INBOX 2'
+exchange_tell 'messages 1'
+exchange_tell 'uidnext INBOX 70000'
+exchange_tell 'messages 2'
+exchange_tell "message * raw $T/twin"
+exchange_tell 'message * date 1700000000'
 fetch md
 status_is 0 'made anew'
 stdout_is '' 'and all three are known'
