@@ -122,6 +122,13 @@ parser_free(struct parser *x)
 	free(x);
 }
 
+/* libetpan leaves an empty list out here and there. */
+static clistiter *
+first(const clist *l)
+{
+	return l == NULL ? NULL : clist_begin(l);
+}
+
 /* libetpan goes into parentheses by recursion. */
 static bool
 too_deep(const char *p, size_t n)
@@ -219,9 +226,9 @@ take_flags(const struct mailimap_msg_att_dynamic *dyn, struct fetched *f)
 	clistiter *i;
 
 	f->has_flags = true;
-	if (dyn == NULL || dyn->att_list == NULL)
+	if (dyn == NULL)
 		return;
-	for (i = clist_begin(dyn->att_list); i != NULL; i = clist_next(i)) {
+	for (i = first(dyn->att_list); i != NULL; i = clist_next(i)) {
 		flag = clist_content(i);
 		if (flag->fl_type == MAILIMAP_FLAG_FETCH_OTHER && flag->fl_flag != NULL)
 			f->row.flags |= flag_bit(flag->fl_flag);
@@ -278,11 +285,11 @@ parse_fetch(struct parser *x, const char *p, size_t n, struct fetched *f)
 	f->row.date = DATE_NONE;
 	if (parse(x, p, n) == -1)
 		return -1;
-	i = clist_begin(x->imap->imap_response_info->rsp_fetch_list);
+	i = first(x->imap->imap_response_info->rsp_fetch_list);
 	if (i == NULL)
 		return 0;
 	att = clist_content(i);
-	for (i = clist_begin(att->att_list); i != NULL; i = clist_next(i)) {
+	for (i = first(att->att_list); i != NULL; i = clist_next(i)) {
 		item = clist_content(i);
 		if (item->att_type == MAILIMAP_MSG_ATT_ITEM_DYNAMIC)
 			take_flags(item->att_data.att_dyn, f);
@@ -309,7 +316,7 @@ list_attrs(const struct mailimap_mbx_list_flags *flags)
 		else if (flags->mbf_sflag == MAILIMAP_MBX_LIST_SFLAG_MARKED)
 			attrs |= FA_MARKED;
 	}
-	for (i = clist_begin(flags->mbf_oflags); i != NULL; i = clist_next(i)) {
+	for (i = first(flags->mbf_oflags); i != NULL; i = clist_next(i)) {
 		o = clist_content(i);
 		if (o->of_type == MAILIMAP_MBX_LIST_OFLAG_NOINFERIORS)
 			attrs |= FA_NOINFERIORS;
@@ -392,7 +399,7 @@ parse_list(struct parser *x, const char *p, size_t n, struct listed *l)
 	memset(l, 0, sizeof *l);
 	if (parse(x, p, n) == -1)
 		return list_by_hand(x, p, n, l);
-	i = clist_begin(x->imap->imap_response_info->rsp_mailbox_list);
+	i = first(x->imap->imap_response_info->rsp_mailbox_list);
 	if (i == NULL)
 		return 0;
 	m = clist_content(i);
@@ -418,7 +425,7 @@ parse_status(struct parser *x, const char *p, size_t n, struct status *st)
 	st->raw = unquote(s->st_mailbox);
 	if (s->st_info_list == NULL)
 		return 1;
-	for (i = clist_begin(s->st_info_list); i != NULL; i = clist_next(i)) {
+	for (i = first(s->st_info_list); i != NULL; i = clist_next(i)) {
 		info = clist_content(i);
 		if (info->st_att == MAILIMAP_STATUS_ATT_UIDVALIDITY) {
 			st->uidvalidity = info->st_value;
@@ -444,7 +451,7 @@ parse_search(struct parser *x, const char *p, size_t n, void (*uid)(void *, uint
 		return -1;
 	if (x->imap->imap_response_info->rsp_search_result == NULL)
 		return 0;
-	for (i = clist_begin(x->imap->imap_response_info->rsp_search_result); i != NULL; i = clist_next(i))
+	for (i = first(x->imap->imap_response_info->rsp_search_result); i != NULL; i = clist_next(i))
 		uid(arg, *(const uint32_t *)clist_content(i));
 	return 1;
 }
@@ -471,7 +478,7 @@ parse_capability(struct parser *x, const char *p, size_t n, uint32_t *caps)
 	if (x->imap->imap_connection_info == NULL || x->imap->imap_connection_info->imap_capability == NULL)
 		return 0;
 	*caps = 0;
-	i = clist_begin(x->imap->imap_connection_info->imap_capability->cap_list);
+	i = first(x->imap->imap_connection_info->imap_capability->cap_list);
 	for (; i != NULL; i = clist_next(i)) {
 		c = clist_content(i);
 		if (c->cap_type == MAILIMAP_CAPABILITY_AUTH_TYPE) {

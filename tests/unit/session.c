@@ -335,7 +335,7 @@ test_strays(void)
 	fetch(&h, 2, ASK_SIZE, 1, 5);
 	say(&h,
 	    "Server Unavailable. 15\r\n\r\n* VANISHED 3\r\n* XYZ (1 2\r\n* 3 FETCH (UID 4 X-ODD (1) RFC822.SIZE 3)\r\n"
-	    "* ID NIL\r\n+ what\r\nm99 OK what\r\n* 3 FETCH (UID 5 RFC822.SIZE 3)\r\n* CAPABILITY\r\nm4 OK done\r\n");
+	    "* ID NIL\r\n+ what\r\nm99 OK what\r\n* 3 FETCH (UID 5 RFC822.SIZE 3)\r\n* CAPABILITY\r\n* CAPABILITY \r\nm4 OK done\r\n");
 	told(&h, "rows 2 5 f0 - s3\ndone 2 OK v14\n", "what it does not know passes by");
 	stop(&h);
 }
