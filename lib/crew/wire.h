@@ -22,7 +22,7 @@
 #include "base/err.h"
 #include "imap/session.h" /* enums: session_ask, _flag, _cap, _result, _loss, _move; DATE_NONE */
 
-#define WIRE_VERSION 4
+#define WIRE_VERSION 5
 #define WIRE_MAX 65536
 #define WIRE_NAME 1024 /* a folder's name, with its NUL */
 #define WIRE_USER 512
@@ -272,6 +272,7 @@ struct wire_message {
 	struct wire_row row; /* size: RFC822.SIZE or 0; a hint only */
 	uint32_t slot, flags;
 	uint64_t bytes;		  /* in the file */
+	uint64_t heard;		  /* over the connection so far (net_heard) */
 	unsigned char sha256[32]; /* of the file */
 };
 
@@ -299,6 +300,7 @@ struct wire_fail {
 	uint32_t throttle_ms;
 	uint32_t in_flight; /* commands in flight when it happened */
 	uint32_t reserved;
+	uint64_t heard; /* over the connection (net_heard) */
 	char subject[WIRE_HOST];
 	char text[WIRE_TEXT];
 };

@@ -28,7 +28,8 @@ tell_lost(struct worker *w, const struct session_lost *l)
 		.stage = l->stage,
 		.loss = l->loss,
 		.throttle_ms = l->throttle_ms,
-		.in_flight = l->in_flight };
+		.in_flight = l->in_flight,
+		.heard = w->net != NULL ? net_heard(w->net) : 0 };
 
 	wire_head(&f.head, WIRE_FAIL, sizeof f, 0);
 	set_text(f.subject, sizeof f.subject, w->subject);
@@ -163,15 +164,17 @@ on_done(void *arg, uint32_t job, const struct session_done *d)
 static void
 on_message(void *arg, uint32_t job, int fd, const struct session_message *m)
 {
+	struct worker *w = arg;
 	struct wire_message p = { .row = row(&m->row),
 		.slot = m->slot,
 		.flags = m->substitute ? WM_SUBSTITUTE : 0,
-		.bytes = m->bytes };
+		.bytes = m->bytes,
+		.heard = net_heard(w->net) };
 
 	close(fd);
 	wire_head(&p.head, WIRE_MESSAGE, sizeof p, job);
 	memcpy(p.sha256, m->sha256, sizeof p.sha256);
-	tell(arg, &p);
+	tell(w, &p);
 }
 
 void

@@ -243,6 +243,12 @@ net_read(struct net *n, void *buf, size_t size)
 	return -1;
 }
 
+uint64_t
+net_heard(const struct net *n)
+{
+	return n->ssl != NULL ? BIO_number_read(SSL_get_rbio(n->ssl)) : 0;
+}
+
 long
 net_write(struct net *n, const void *data, size_t size)
 {

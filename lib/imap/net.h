@@ -86,6 +86,12 @@ void net_watch(struct net *, int fd, short events, int (*cb)(void *arg, short re
 void net_trace(struct net *, int fd);
 void net_private(struct net *, bool);
 
+/*
+ * Bytes that have come over the connection from the handshake on, in whatever
+ * TLS record, read by the caller or not: how far it carries.
+ */
+uint64_t net_heard(const struct net *);
+
 const char *net_address(const struct net *); /* of the peer (or the proxy), numeric; "" before the dial */
 const char *net_tls(const struct net *);     /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" before the handshake */
 const char *net_proxy(const struct net *);   /* without credentials; "" = none */

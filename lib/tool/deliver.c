@@ -75,7 +75,10 @@ arrived(struct run *r, struct task *t, const struct wire_message *m, int fd)
 	struct box *b = t->box;
 
 	t->came++;
-	b->good = m->row.uid;
+	if (b->good == 0 || m->bytes > b->good_bytes) {
+		b->good = m->row.uid;
+		b->good_bytes = m->bytes;
+	}
 	b->stuck = 0;
 	if (renumber_body(r, b, m))
 		slots_discard(r->slots, m->slot, fd);
@@ -84,7 +87,7 @@ arrived(struct run *r, struct task *t, const struct wire_message *m, int fd)
 	else
 		slots_discard(r->slots, m->slot, fd);
 	if (!r->over)
-		poison_proof(r, b, m->row.uid);
+		poison_proof(r, b, m->row.uid, m->heard);
 }
 
 /* Not asked for, or known, or here already: a few come by accident. */
@@ -128,7 +131,7 @@ message(struct run *r, int lane, const struct wire_message *m)
 	} else if (t != NULL && t->kind == TASK_PROBE && m->row.uid == t->uid) {
 		slots_discard(r->slots, m->slot, fd);
 		t->came++;
-		poison_proof(r, t->box, t->uid);
+		poison_proof(r, t->box, t->uid, m->heard);
 	} else if (t != NULL && (m->flags & WM_SUBSTITUTE)) {
 		slots_discard(r->slots, m->slot, fd);
 		snprintf(t->why, sizeof t->why, "%s", WHY_SUBSTITUTE);
@@ -236,7 +239,7 @@ checked(struct run *r, struct task *t)
 	if (r->over || plan_missing(t->box->plan, t->batch, &uids) == 0)
 		return;
 	if (t->alone || t->retry)
-		poison_failed(r, t, t->why);
+		poison_failed(r, t, 0, t->why);
 	else
 		plan_back(t->box->plan, t->batch, true);
 }
@@ -302,7 +305,7 @@ box_answer(struct run *r, struct task *t, const struct wire_done *d)
 		break;
 	case TASK_BARE:
 		if (t->came == 0)
-			poison_failed(r, t, d->result == DONE_OK ? *t->why ? t->why : WHY_EMPTY : d->text);
+			poison_failed(r, t, 0, d->result == DONE_OK ? *t->why ? t->why : WHY_EMPTY : d->text);
 		break;
 	case TASK_PROBE:
 		if (t->came == 0)
@@ -386,8 +389,9 @@ stuck(struct task *t, const struct link_event *ev)
 
 /* A task that was in flight on a lane that is lost.  blamed: it may be what broke the connection. */
 static void
-lost_task(struct run *r, struct task *t, bool blamed, const char *why)
+lost_task(struct run *r, struct task *t, bool blamed, const struct link_event *ev)
 {
+	const char *why = ev->why.text;
 	const uint32_t *uids;
 
 	switch (t->box == NULL || t->box->plan == NULL ? TASK_LOOK : t->kind) {
@@ -395,13 +399,13 @@ lost_task(struct run *r, struct task *t, bool blamed, const char *why)
 		break;
 	case TASK_BATCH:
 		if (blamed && (t->alone || t->retry) && plan_missing(t->box->plan, t->batch, &uids) > 0)
-			poison_failed(r, t, why);
+			poison_failed(r, t, ev->heard, why);
 		else
 			plan_back(t->box->plan, t->batch, blamed);
 		break;
 	case TASK_BARE:
 		if (blamed && t->came == 0) {
-			poison_failed(r, t, why);
+			poison_failed(r, t, ev->heard, why);
 			break;
 		}
 		if (t->came > 0)
@@ -452,7 +456,7 @@ lost(struct run *r, const struct link_event *ev)
 	if (!blame && guilty != NULL && guilty->box != NULL && guilty->box->plan != NULL)
 		blame = stuck(guilty, ev);
 	for (i = 0; i < was.ntask; i++)
-		lost_task(r, was.task[i], blame && was.task[i] == guilty, ev->why.text);
+		lost_task(r, was.task[i], blame && was.task[i] == guilty, ev);
 }
 
 void

@@ -8,6 +8,11 @@
  * then is it quarantined, with a widening schedule of retries.  Where no other
  * follows, a message that came before is asked for again.  Without proof the
  * server is taken to be ill, and nothing is quarantined.
+ *
+ * Where the connection broke, something between here and the server may be what
+ * ends each connection after so many bytes, and then what is too long for one is
+ * as healthy as the rest.  So the proof must come over a connection that has
+ * carried more than the one that broke: as many messages as that takes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +23,15 @@
 #include "tool/run.h"
 
 #define PROBE_SPAN 4096 /* UIDs below the suspect among which a known one is looked for */
+#define PROBES 32	/* for one suspect: they may be much shorter than what had come of it */
 
 struct trial {
 	struct trial *next;
 	struct box *box;
 	uint32_t uid;
-	bool aside; /* everything was tried; waits for proof */
+	bool aside;	/* everything was tried; waits for proof */
+	uint64_t heard; /* over the connection that broke; 0: an answer, or the worker's end */
+	unsigned probes;
 	char reason[256];
 };
 
@@ -141,7 +149,7 @@ reschedule(struct run *r, struct task *t, const char *why)
 }
 
 void
-poison_failed(struct run *r, struct task *t, const char *why)
+poison_failed(struct run *r, struct task *t, uint64_t heard, const char *why)
 {
 	struct trial *trial = find(r, t->box, t->uid);
 
@@ -151,6 +159,7 @@ poison_failed(struct run *r, struct task *t, const char *why)
 		begin(r, t, why);
 	} else {
 		trial->aside = true;
+		trial->heard = heard;
 		snprintf(trial->reason, sizeof trial->reason, "%s", why);
 		plan_leave(t->box->plan, t->uid);
 	}
@@ -190,7 +199,7 @@ convict(struct run *r, struct trial *t)
 }
 
 void
-poison_proof(struct run *r, const struct box *b, uint32_t uid)
+poison_proof(struct run *r, const struct box *b, uint32_t uid, uint64_t heard)
 {
 	struct trial *t = r->trials, *next;
 
@@ -198,18 +207,23 @@ poison_proof(struct run *r, const struct box *b, uint32_t uid)
 		next = t->next;
 		if (t->box == b && t->uid == uid)
 			end(r, t);
-		else if (t->aside)
+		else if (t->aside && heard > t->heard)
 			convict(r, t);
 	}
 }
 
-static int
-last_known(const struct state_msg *m, void *arg)
-{
-	uint32_t *uid = arg;
+struct longest {
+	uint32_t uid;
+	uint64_t bytes;
+};
 
-	if (m->how == HOW_FILE || m->how == HOW_PIPE || m->how == HOW_ADOPTED)
-		*uid = m->uid;
+static int
+longer(const struct state_msg *m, void *arg)
+{
+	struct longest *l = arg;
+
+	if ((m->how == HOW_FILE || m->how == HOW_PIPE || m->how == HOW_ADOPTED) && m->bytes >= l->bytes)
+		*l = (struct longest){ m->uid, m->bytes };
 	return 0;
 }
 
@@ -217,13 +231,13 @@ last_known(const struct state_msg *m, void *arg)
 static uint32_t
 known_good(struct run *r, const struct trial *t)
 {
-	uint32_t uid = t->box->good, lo = t->uid > PROBE_SPAN ? t->uid - PROBE_SPAN : 1;
+	struct longest l = { .uid = t->box->good };
+	uint32_t lo = t->uid > PROBE_SPAN ? t->uid - PROBE_SPAN : 1;
 	struct err e = ERR_INIT;
 
-	if (uid == 0 &&
-	    state_msg_each(r->store.state, t->box->gen.id, lo, t->uid, last_known, &uid, &e) == -1)
+	if (l.uid == 0 && state_msg_each(r->store.state, t->box->gen.id, lo, t->uid, longer, &l, &e) == -1)
 		run_fatal(r, &e);
-	return uid;
+	return l.uid;
 }
 
 bool
@@ -236,6 +250,10 @@ poison_probe(struct run *r)
 	for (t = r->trials; t != NULL && !r->over; t = t->next) {
 		if (!t->aside || (range.lo = range.hi = known_good(r, t)) == 0)
 			continue;
+		if (t->probes++ == PROBES) {
+			poison_ill(r, "no connection has carried as much since");
+			return false;
+		}
 		log_v(1, "%s: asking for message %u again, to see whether the server answers", t->box->name,
 		    range.lo);
 		probe = task_new(TASK_PROBE, t->box);

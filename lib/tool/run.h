@@ -71,7 +71,8 @@ struct box {
 	uint64_t new_messages, new_bytes; /* chosen, as the server estimates them */
 	uint32_t stuck_uid;		  /* the first that was missing when a connection broke last */
 	unsigned stuck;			  /* so many times in a row the same */
-	uint32_t good;			  /* a UID whose body came whole: what a probe asks for; 0 none yet */
+	uint32_t good;			  /* the longest that came whole: what a probe asks for; 0 none yet */
+	uint64_t good_bytes;
 };
 
 enum task_kind {
@@ -237,12 +238,19 @@ void task_lanes(struct run *r);
 void deliver_event(struct run *r, const struct link_event *);
 
 /* --- poison.c --- */
-/* A task for one UID alone (TASK_BATCH, its TASK_CHECK, or TASK_BARE) failed: the next step of its trial. */
-void poison_failed(struct run *r, struct task *, const char *why);
+/*
+ * A task for one UID alone (TASK_BATCH, its TASK_CHECK, or TASK_BARE) failed: the next step of its trial.  heard: what
+ * had come over the connection when its stream broke there; 0 if something else happened.
+ */
+void poison_failed(struct run *r, struct task *, uint64_t heard, const char *why);
 /* uid of a retry is gone from the server: nothing to try any more. */
 void poison_gone(struct run *r, const struct box *, uint32_t uid);
-/* A body came whole: proof that the server answers; and uid itself is innocent. */
-void poison_proof(struct run *r, const struct box *, uint32_t uid);
+/*
+ * A body came whole, over a connection that has carried heard bytes: proof that
+ * the server answers, and that a connection need not end where others did; and
+ * uid itself is innocent.
+ */
+void poison_proof(struct run *r, const struct box *, uint32_t uid, uint64_t heard);
 /* Nothing else is left to do: asks for proof of what is still on trial.  True if something was queued. */
 bool poison_probe(struct run *r);
 /* The probe failed, or there is nothing to probe: the server is ill, nothing is quarantined. */
