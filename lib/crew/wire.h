@@ -272,7 +272,7 @@ struct wire_message {
 	struct wire_row row; /* size: RFC822.SIZE or 0; a hint only */
 	uint32_t slot, flags;
 	uint64_t bytes;		  /* in the file */
-	uint64_t heard;		  /* over the connection so far (net_heard) */
+	uint64_t carried;	  /* by the connection so far (net_carried) */
 	unsigned char sha256[32]; /* of the file */
 };
 
@@ -300,7 +300,7 @@ struct wire_fail {
 	uint32_t throttle_ms;
 	uint32_t in_flight; /* commands in flight when it happened */
 	uint32_t reserved;
-	uint64_t heard; /* over the connection (net_heard) */
+	uint64_t carried; /* by the connection (net_carried) */
 	char subject[WIRE_HOST];
 	char text[WIRE_TEXT];
 };

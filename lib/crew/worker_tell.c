@@ -29,7 +29,7 @@ tell_lost(struct worker *w, const struct session_lost *l)
 		.loss = l->loss,
 		.throttle_ms = l->throttle_ms,
 		.in_flight = l->in_flight,
-		.heard = w->net != NULL ? net_heard(w->net) : 0 };
+		.carried = w->net != NULL ? net_carried(w->net) : 0 };
 
 	wire_head(&f.head, WIRE_FAIL, sizeof f, 0);
 	set_text(f.subject, sizeof f.subject, w->subject);
@@ -169,7 +169,7 @@ on_message(void *arg, uint32_t job, int fd, const struct session_message *m)
 		.slot = m->slot,
 		.flags = m->substitute ? WM_SUBSTITUTE : 0,
 		.bytes = m->bytes,
-		.heard = net_heard(w->net) };
+		.carried = net_carried(w->net) };
 
 	close(fd);
 	wire_head(&p.head, WIRE_MESSAGE, sizeof p, job);

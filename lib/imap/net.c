@@ -131,27 +131,30 @@ rate_left(int *spent_ms, uint64_t *bytes, int ms)
 	return ms;
 }
 
+static const char silent[] = "nothing received", slow[] = "less than 1 KiB/s received",
+		  endless[] = "no whole line received";
+
 /* How long the peer may still be silent; 0: it has stalled, *why says how. */
 static int
 patience(struct net *n, const char **why)
 {
 	int t = n->p.timeout_ms, left = t - n->idle_ms, other;
 
-	*why = "nothing received";
+	*why = silent;
 	if (n->lines.literal > 0) {
 		other = rate_left(&n->literal_ms, &n->literal_bytes, t);
 		if (other <= 0 && left > 0)
-			*why = "less than 1 KiB/s received";
+			*why = slow;
 	} else {
 		other = t - n->line_ms;
 		if (other <= 0 && left > 0)
-			*why = "no whole line received";
+			*why = endless;
 	}
 	if (other < left)
 		left = other;
 	other = rate_left(&n->all_ms, &n->all_bytes, t < INT32_MAX / 10 ? 10 * t : INT32_MAX);
 	if (other <= 0 && left > 0)
-		*why = "less than 1 KiB/s received";
+		*why = slow;
 	if (other < left)
 		left = other;
 	return left > 0 ? left : 0;
@@ -184,8 +187,10 @@ wait_reading(struct net *n, short events)
 	int64_t began = now_ms();
 	int left = patience(n, &why), r;
 
-	if (left == 0)
+	if (left == 0) {
+		n->slow = why == slow;
 		return net_fail(n, ERR_UNAVAIL, STAGE_NONE, "stalled: %s within %d s", why, net_secs(n));
+	}
 	r = net_wait(n, events, left);
 	spend(n, began);
 	return r == -1 ? -1 : 0;
@@ -244,8 +249,10 @@ net_read(struct net *n, void *buf, size_t size)
 }
 
 uint64_t
-net_heard(const struct net *n)
+net_carried(const struct net *n)
 {
+	if (n->slow)
+		return NET_SLOW;
 	return n->ssl != NULL ? BIO_number_read(SSL_get_rbio(n->ssl)) : 0;
 }
 

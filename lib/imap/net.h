@@ -88,9 +88,11 @@ void net_private(struct net *, bool);
 
 /*
  * Bytes that have come over the connection from the handshake on, in whatever
- * TLS record, read by the caller or not: how far it carries.
+ * TLS record, read by the caller or not: how far it carries.  NET_SLOW: it has
+ * ended for being slow, and might have carried any number.
  */
-uint64_t net_heard(const struct net *);
+#define NET_SLOW UINT64_MAX
+uint64_t net_carried(const struct net *);
 
 const char *net_address(const struct net *); /* of the peer (or the proxy), numeric; "" before the dial */
 const char *net_tls(const struct net *);     /* "TLSv1.3 TLS_AES_256_GCM_SHA384"; "" before the handshake */

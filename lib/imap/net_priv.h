@@ -32,6 +32,7 @@ struct net {
 	int all_ms;			   /* of the window over everything */
 	uint64_t literal_bytes, all_bytes; /* in those windows */
 
+	bool slow;	   /* that is what ended it */
 	int64_t restarted; /* when the clocks were set back last */
 
 	struct lines lines;

@@ -75,10 +75,7 @@ arrived(struct run *r, struct task *t, const struct wire_message *m, int fd)
 	struct box *b = t->box;
 
 	t->came++;
-	if (b->good == 0 || m->bytes > b->good_bytes) {
-		b->good = m->row.uid;
-		b->good_bytes = m->bytes;
-	}
+	b->good = m->row.uid;
 	b->stuck = 0;
 	if (renumber_body(r, b, m))
 		slots_discard(r->slots, m->slot, fd);
@@ -87,7 +84,7 @@ arrived(struct run *r, struct task *t, const struct wire_message *m, int fd)
 	else
 		slots_discard(r->slots, m->slot, fd);
 	if (!r->over)
-		poison_proof(r, b, m->row.uid, m->heard);
+		poison_proof(r, b, m->row.uid, m->carried);
 }
 
 /* Not asked for, or known, or here already: a few come by accident. */
@@ -102,6 +99,17 @@ unwanted(struct run *r, struct task *t, const struct wire_message *m, int fd)
 	err_set(&e, ERR_PROTO, STAGE_FETCH, t->box != NULL ? t->box->name : NULL,
 	    "the server sends messages without end that were not asked for");
 	run_fatal(r, &e);
+}
+
+static bool
+asked_for(const struct task *t, uint32_t uid)
+{
+	size_t i;
+
+	for (i = 0; i < t->nrange; i++)
+		if (t->range[i].lo <= uid && uid <= t->range[i].hi)
+			return true;
+	return false;
 }
 
 /* Is the file as long as the worker says? */
@@ -123,15 +131,16 @@ message(struct run *r, int lane, const struct wire_message *m)
 		distrust(r, lane, "a message in a file that it was not given");
 		return;
 	}
+	r->lane[lane].used = true;
 	if (t != NULL)
 		t->begun = false;
 	if (!true_size(fd, m)) {
 		slots_discard(r->slots, m->slot, fd);
 		distrust(r, lane, "a message of another size than its file");
-	} else if (t != NULL && t->kind == TASK_PROBE && m->row.uid == t->uid) {
+	} else if (t != NULL && t->kind == TASK_PROBE && asked_for(t, m->row.uid)) {
 		slots_discard(r->slots, m->slot, fd);
 		t->came++;
-		poison_proof(r, t->box, t->uid, m->heard);
+		poison_proof(r, t->box, m->row.uid, m->carried);
 	} else if (t != NULL && (m->flags & WM_SUBSTITUTE)) {
 		slots_discard(r->slots, m->slot, fd);
 		snprintf(t->why, sizeof t->why, "%s", WHY_SUBSTITUTE);
@@ -239,7 +248,7 @@ checked(struct run *r, struct task *t)
 	if (r->over || plan_missing(t->box->plan, t->batch, &uids) == 0)
 		return;
 	if (t->alone || t->retry)
-		poison_failed(r, t, 0, t->why);
+		poison_failed(r, t, UNBROKEN, t->why);
 	else
 		plan_back(t->box->plan, t->batch, true);
 }
@@ -305,11 +314,12 @@ box_answer(struct run *r, struct task *t, const struct wire_done *d)
 		break;
 	case TASK_BARE:
 		if (t->came == 0)
-			poison_failed(r, t, 0, d->result == DONE_OK ? *t->why ? t->why : WHY_EMPTY : d->text);
+			poison_failed(r, t, UNBROKEN,
+			    d->result == DONE_OK ? *t->why ? t->why : WHY_EMPTY : d->text);
 		break;
 	case TASK_PROBE:
 		if (t->came == 0)
-			poison_ill(r, "a message that came before does not come either");
+			poison_ill(r, "messages that came before do not come either");
 		break;
 	case TASK_SEARCH: /* the list alone must do where the server refuses */
 	case TASK_ANCHOR:
@@ -371,14 +381,17 @@ packet(struct run *r, int lane, const struct wire_head *h)
 
 /* Did the connection break again at the same message?  Then the message may be the cause, though nothing says so. */
 static bool
-stuck(struct task *t, const struct link_event *ev)
+stuck(struct task *t, bool used, const struct link_event *ev)
 {
 	const uint32_t *uids;
 
 	if (ev->loss != LOST_STREAM)
 		return false;
-	if (t->kind == TASK_BARE || t->kind == TASK_PROBE)
-		return t->came == 0;
+	if (t->kind == TASK_PROBE)
+		return true;
+	if (t->kind == TASK_BARE)
+		return t->came == 0 &&
+		    !used; /* else it may have been one message more than the connection carries */
 	if (t->kind != TASK_BATCH || plan_missing(t->box->plan, t->batch, &uids) == 0)
 		return false;
 	if (t->box->stuck_uid != uids[0])
@@ -389,9 +402,8 @@ stuck(struct task *t, const struct link_event *ev)
 
 /* A task that was in flight on a lane that is lost.  blamed: it may be what broke the connection. */
 static void
-lost_task(struct run *r, struct task *t, bool blamed, const struct link_event *ev)
+lost_task(struct run *r, struct task *t, bool blamed, uint64_t carried, const char *why)
 {
-	const char *why = ev->why.text;
 	const uint32_t *uids;
 
 	switch (t->box == NULL || t->box->plan == NULL ? TASK_LOOK : t->kind) {
@@ -399,13 +411,13 @@ lost_task(struct run *r, struct task *t, bool blamed, const struct link_event *e
 		break;
 	case TASK_BATCH:
 		if (blamed && (t->alone || t->retry) && plan_missing(t->box->plan, t->batch, &uids) > 0)
-			poison_failed(r, t, ev->heard, why);
+			poison_failed(r, t, carried, why);
 		else
 			plan_back(t->box->plan, t->batch, blamed);
 		break;
 	case TASK_BARE:
 		if (blamed && t->came == 0) {
-			poison_failed(r, t, ev->heard, why);
+			poison_failed(r, t, carried, why);
 			break;
 		}
 		if (t->came > 0)
@@ -414,7 +426,7 @@ lost_task(struct run *r, struct task *t, bool blamed, const struct link_event *e
 		return;
 	case TASK_PROBE:
 		if (blamed) {
-			poison_ill(r, "a message that came before breaks the connection too");
+			poison_ill(r, "the connection breaks at messages that came before, too");
 			break;
 		}
 		task_queue(r, t);
@@ -454,9 +466,10 @@ lost(struct run *r, const struct link_event *ev)
 	l->ntask = 0;
 	slots_lost(r->slots, ev->lane);
 	if (!blame && guilty != NULL && guilty->box != NULL && guilty->box->plan != NULL)
-		blame = stuck(guilty, ev);
+		blame = stuck(guilty, was.used, ev);
 	for (i = 0; i < was.ntask; i++)
-		lost_task(r, was.task[i], blame && was.task[i] == guilty, ev);
+		lost_task(r, was.task[i], blame && was.task[i] == guilty, was.used ? UNBROKEN : ev->carried,
+		    ev->why.text);
 }
 
 void
@@ -465,6 +478,7 @@ deliver_event(struct run *r, const struct link_event *ev)
 	switch (ev->type) {
 	case LINK_UP:
 		r->lane[ev->lane].up = true;
+		r->lane[ev->lane].used = false;
 		break;
 	case LINK_PACKET:
 		packet(r, ev->lane, ev->packet);

@@ -76,7 +76,7 @@ rejected(struct run *r, struct task *t, uint32_t uid, const char *why)
 	struct err e = ERR_INIT;
 
 	if (t->retry) {
-		poison_failed(r, t, 0, why);
+		poison_failed(r, t, UNBROKEN, why);
 		return;
 	}
 	hold(r, t->box, uid, why);

@@ -225,7 +225,7 @@ lost(struct link *l, int i, const struct crew_event *cev, struct link_event *ev,
 	struct verdict v = { .again = false };
 
 	ev->loss = cev->signal != 0 && !cev->silent ? LOST_OTHER : (enum session_loss)cev->fail.loss;
-	ev->heard = ev->loss == LOST_STREAM ? cev->fail.heard : 0;
+	ev->carried = ev->loss == LOST_STREAM ? cev->fail.carried : 0;
 	crew_lost_err(cev, &ev->why);
 	if (ev->loss == LOST_BUDGET)
 		l->skip += l->reported;

@@ -65,7 +65,7 @@ struct link_event {
 	const struct wire_head *packet; /* LINK_UP, LINK_PACKET: valid until the next link_next */
 	bool suspect; /* LINK_LOST, LINK_GONE: the reply in progress broke the parser or the worker */
 	enum session_loss loss; /* LINK_LOST, LINK_GONE: LOST_OTHER after a signal, but for silence */
-	uint64_t heard;		/* LINK_LOST, LINK_GONE: bytes that had come when the stream broke; else 0 */
+	uint64_t carried;	/* LINK_LOST, LINK_GONE: net_carried of the stream that broke; else 0 */
 	struct err why;		/* LINK_LOST, LINK_GONE */
 	int fd;			/* LINK_FD */
 };

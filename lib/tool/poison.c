@@ -4,15 +4,16 @@
  * A message under suspicion is asked for alone (plan_back sees to that); if it
  * fails there too, without INTERNALDATE and FLAGS, either of which may be what
  * breaks the reply.  If that fails as well it is put aside, so that the others
- * go on: the first of them that comes proves that the server answers, and only
- * then is it quarantined, with a widening schedule of retries.  Where no other
- * follows, a message that came before is asked for again.  Without proof the
- * server is taken to be ill, and nothing is quarantined.
+ * go on: one of them that comes proves that the server answers, and only then is
+ * it quarantined, with a widening schedule of retries.  Where no other follows,
+ * messages that came before are asked for again.  Without proof the server is
+ * taken to be ill, and nothing is quarantined.
  *
  * Where the connection broke, something between here and the server may be what
- * ends each connection after so many bytes, and then what is too long for one is
- * as healthy as the rest.  So the proof must come over a connection that has
- * carried more than the one that broke: as many messages as that takes.
+ * ends each connection after so many bytes or seconds, and then what is too long
+ * for one is as healthy as the rest.  So the proof must come over a connection
+ * that has carried MARGIN times as much as one that the suspect was the first
+ * on: as many messages as that takes.  For one that was merely slow there is none.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,17 +21,22 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "imap/net.h"
 #include "tool/run.h"
 
-#define PROBE_SPAN 4096 /* UIDs below the suspect among which a known one is looked for */
-#define PROBES 32	/* for one suspect: they may be much shorter than what had come of it */
+#define MARGIN 2
+#define PROBE_SPAN 4096	  /* UIDs below the suspect among which known ones are looked for */
+#define PROBE_MAX 16	  /* messages in a probe: */
+#define PROBE_BYTES 65536 /* so many, or those that may come to the proof; some may have left the folder */
+#define PROBES 32	  /* for one suspect: they may be much shorter than what had come of it */
 
 struct trial {
 	struct trial *next;
 	struct box *box;
 	uint32_t uid;
-	bool aside;	/* everything was tried; waits for proof */
-	uint64_t heard; /* over the connection that broke; 0: an answer, or the worker's end */
+	bool aside; /* everything was tried; waits for proof */
+	uint64_t
+	    carried; /* by the connections that broke, the most; UNBROKEN: an answer, or the worker's end */
 	unsigned probes;
 	char reason[256];
 };
@@ -78,7 +84,7 @@ poison_free(struct run *r)
 }
 
 static void
-begin(struct run *r, struct task *alone, const char *why)
+begin(struct run *r, struct task *alone, uint64_t carried, const char *why)
 {
 	struct trial *t = xcalloc(1, sizeof *t);
 	struct wire_range uid = { alone->uid, alone->uid };
@@ -88,6 +94,7 @@ begin(struct run *r, struct task *alone, const char *why)
 	    why);
 	t->box = alone->box;
 	t->uid = alone->uid;
+	t->carried = carried;
 	t->next = r->trials;
 	r->trials = t;
 	t->box->trials++;
@@ -149,17 +156,18 @@ reschedule(struct run *r, struct task *t, const char *why)
 }
 
 void
-poison_failed(struct run *r, struct task *t, uint64_t heard, const char *why)
+poison_failed(struct run *r, struct task *t, uint64_t carried, const char *why)
 {
 	struct trial *trial = find(r, t->box, t->uid);
 
 	if (t->retry) {
 		reschedule(r, t, why);
 	} else if (trial == NULL) {
-		begin(r, t, why);
+		begin(r, t, carried, why);
 	} else {
 		trial->aside = true;
-		trial->heard = heard;
+		if (carried > trial->carried)
+			trial->carried = carried;
 		snprintf(trial->reason, sizeof trial->reason, "%s", why);
 		plan_leave(t->box->plan, t->uid);
 	}
@@ -198,8 +206,14 @@ convict(struct run *r, struct trial *t)
 	end(r, t);
 }
 
+static bool
+proves(const struct trial *t, uint64_t carried)
+{
+	return t->carried == UNBROKEN || carried / MARGIN > t->carried;
+}
+
 void
-poison_proof(struct run *r, const struct box *b, uint32_t uid, uint64_t heard)
+poison_proof(struct run *r, const struct box *b, uint32_t uid, uint64_t carried)
 {
 	struct trial *t = r->trials, *next;
 
@@ -207,65 +221,78 @@ poison_proof(struct run *r, const struct box *b, uint32_t uid, uint64_t heard)
 		next = t->next;
 		if (t->box == b && t->uid == uid)
 			end(r, t);
-		else if (t->aside && heard > t->heard)
+		else if (t->aside && proves(t, carried))
 			convict(r, t);
 	}
 }
 
-struct longest {
-	uint32_t uid;
-	uint64_t bytes;
+struct known {
+	uint32_t uid[PROBE_MAX]; /* the last of those below the suspect, ascending */
+	uint64_t bytes[PROBE_MAX];
+	size_t n;
 };
 
 static int
-longer(const struct state_msg *m, void *arg)
+known(const struct state_msg *m, void *arg)
 {
-	struct longest *l = arg;
+	struct known *k = arg;
 
-	if ((m->how == HOW_FILE || m->how == HOW_PIPE || m->how == HOW_ADOPTED) && m->bytes >= l->bytes)
-		*l = (struct longest){ m->uid, m->bytes };
+	if (m->how != HOW_FILE && m->how != HOW_PIPE && m->how != HOW_ADOPTED)
+		return 0;
+	if (k->n == PROBE_MAX) {
+		k->n--;
+		memmove(k->uid, k->uid + 1, k->n * sizeof k->uid[0]);
+		memmove(k->bytes, k->bytes + 1, k->n * sizeof k->bytes[0]);
+	}
+	k->uid[k->n] = m->uid;
+	k->bytes[k->n++] = m->bytes;
 	return 0;
 }
 
-/* A message of the folder that can be had, or could: 0 if none is known. */
-static uint32_t
-known_good(struct run *r, const struct trial *t)
+/* Messages of the folder that can be had, or could: NULL if none is known. */
+static struct task *
+probe(struct run *r, const struct trial *t)
 {
-	struct longest l = { .uid = t->box->good };
 	uint32_t lo = t->uid > PROBE_SPAN ? t->uid - PROBE_SPAN : 1;
+	uint64_t want = t->carried > PROBE_BYTES / MARGIN ? MARGIN * t->carried : PROBE_BYTES, bytes = 0;
+	struct wire_range range[PROBE_MAX + 1];
+	struct known k = { .n = 0 };
 	struct err e = ERR_INIT;
+	struct task *p;
+	size_t first, n = 0;
 
-	if (l.uid == 0 && state_msg_each(r->store.state, t->box->gen.id, lo, t->uid, longer, &l, &e) == -1)
+	if (state_msg_each(r->store.state, t->box->gen.id, lo, t->uid, known, &k, &e) == -1) {
 		run_fatal(r, &e);
-	return l.uid;
+		return NULL;
+	}
+	for (first = k.n; first > 0 && bytes < want; first--)
+		bytes += k.bytes[first - 1];
+	if (t->box->good != 0)
+		range[n++] = (struct wire_range){ t->box->good, t->box->good };
+	n += plan_pack(range + n, k.uid + first, k.n - first);
+	if (n == 0)
+		return NULL;
+	p = task_new(TASK_PROBE, t->box);
+	p->count = (uint32_t)(k.n - first) + (t->box->good != 0);
+	task_ranges(p, range, n);
+	return p;
 }
 
 bool
 poison_probe(struct run *r)
 {
 	struct trial *t;
-	struct task *probe;
-	struct wire_range range;
+	struct task *p = NULL;
 
-	for (t = r->trials; t != NULL && !r->over; t = t->next) {
-		if (!t->aside || (range.lo = range.hi = known_good(r, t)) == 0)
-			continue;
-		if (t->probes++ == PROBES) {
-			poison_ill(r, "no connection has carried as much since");
-			return false;
-		}
-		log_v(1, "%s: asking for message %u again, to see whether the server answers", t->box->name,
-		    range.lo);
-		probe = task_new(TASK_PROBE, t->box);
-		probe->uid = range.lo;
-		probe->count = 1;
-		task_ranges(probe, &range, 1);
-		task_queue(r, probe);
-		return true;
-	}
-	if (r->trials != NULL && !r->over)
-		poison_ill(r, "there is no other message to compare with");
-	return false;
+	for (t = r->trials; t != NULL && p == NULL && !r->over; t = t->next)
+		if (t->aside && t->carried != NET_SLOW && t->probes++ < PROBES && (p = probe(r, t)) != NULL)
+			log_v(1, "%s: asking for what came before, to see whether the server answers",
+			    t->box->name);
+	if (p != NULL)
+		task_queue(r, p);
+	else if (r->trials != NULL && !r->over)
+		poison_ill(r, "nothing shows that it is the message's fault");
+	return p != NULL;
 }
 
 void

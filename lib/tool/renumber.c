@@ -591,7 +591,6 @@ renumber_restart(struct run *r, struct box *b, struct err *err)
 	b->plan = NULL;
 	b->span = 0;
 	b->good = 0;
-	b->good_bytes = 0;
 	b->renew = false;
 	b->phase = BOX_WAITS;
 	return succeed(r, b, b->gen.id, err);

@@ -71,8 +71,7 @@ struct box {
 	uint64_t new_messages, new_bytes; /* chosen, as the server estimates them */
 	uint32_t stuck_uid;		  /* the first that was missing when a connection broke last */
 	unsigned stuck;			  /* so many times in a row the same */
-	uint32_t good;			  /* the longest that came whole: what a probe asks for; 0 none yet */
-	uint64_t good_bytes;
+	uint32_t good;			  /* a UID whose body came whole: a probe asks for it; 0 none yet */
 };
 
 enum task_kind {
@@ -83,7 +82,7 @@ enum task_kind {
 	TASK_ANCHOR, /* UID and date of a message that is known */
 	TASK_CHECK,  /* which of the ranges still exist */
 	TASK_BARE,   /* the body of one UID, without what else might break the reply */
-	TASK_PROBE   /* the body of a message that is known to be good */
+	TASK_PROBE   /* the bodies of messages that are known to be good */
 };
 
 /* Something asked of a worker, or waiting to be. */
@@ -93,7 +92,7 @@ struct task {
 	enum task_kind kind;
 	struct box *box; /* NULL for TASK_LOOK */
 	uint32_t batch;	 /* TASK_BATCH, _CHECK, _BARE */
-	uint32_t uid;	 /* alone, _BARE, _PROBE, _ANCHOR: that one; else 0 */
+	uint32_t uid;	 /* alone, _BARE, _ANCHOR: that one; else 0 */
 	int64_t date;	 /* TASK_ANCHOR: what it was */
 	bool alone, retry;
 	uint32_t count;		  /* messages that may come */
@@ -110,6 +109,7 @@ struct task {
 /* A lane of the link, as seen from here. */
 struct lane_work {
 	bool up;
+	bool used;			  /* a message has come since it is */
 	struct task *task[RUN_IN_FLIGHT]; /* in the order sent */
 	unsigned ntask;
 };
@@ -239,18 +239,20 @@ void deliver_event(struct run *r, const struct link_event *);
 
 /* --- poison.c --- */
 /*
- * A task for one UID alone (TASK_BATCH, its TASK_CHECK, or TASK_BARE) failed: the next step of its trial.  heard: what
- * had come over the connection when its stream broke there; 0 if something else happened.
+ * A task for one UID alone (TASK_BATCH, its TASK_CHECK, or TASK_BARE) failed:
+ * the next step of its trial.  carried: by a connection that had brought no
+ * other message and broke there (net_carried); UNBROKEN if none did.
  */
-void poison_failed(struct run *r, struct task *, uint64_t heard, const char *why);
+#define UNBROKEN 0
+void poison_failed(struct run *r, struct task *, uint64_t carried, const char *why);
 /* uid of a retry is gone from the server: nothing to try any more. */
 void poison_gone(struct run *r, const struct box *, uint32_t uid);
 /*
- * A body came whole, over a connection that has carried heard bytes: proof that
- * the server answers, and that a connection need not end where others did; and
- * uid itself is innocent.
+ * A body came whole, over a connection that has carried so many bytes: proof
+ * that the server answers, and that a connection need not end where another
+ * did; and uid itself is innocent.
  */
-void poison_proof(struct run *r, const struct box *, uint32_t uid, uint64_t heard);
+void poison_proof(struct run *r, const struct box *, uint32_t uid, uint64_t carried);
 /* Nothing else is left to do: asks for proof of what is still on trial.  True if something was queued. */
 bool poison_probe(struct run *r);
 /* The probe failed, or there is nothing to probe: the server is ill, nothing is quarantined. */

@@ -69,11 +69,11 @@ test_echo(void)
 	ok(strncmp(net_tls(n), "TLSv1.3 ", 8) == 0, "knows its TLS: %s", net_tls(n));
 	is_str(net_address(n), "127.0.0.1", "knows the peer's address");
 	is_str(net_proxy(n), "", "no proxy");
-	before = net_heard(n);
+	before = net_carried(n);
 	ok(before > 500, "a handshake has come over the connection");
 	is_int(net_write(n, "hello\n", 6), 6, "writes");
 	is_int(net_read(n, buf, sizeof buf), 6, "reads");
-	ok(net_heard(n) >= before + 6 + 5 + 16, "and then what TLS makes of it");
+	ok(net_carried(n) >= before + 6 + 5 + 16, "and then what TLS makes of it");
 	is_str(buf, "hello\n", "what was written");
 	is_int(net_pending(n), 0, "nothing more waits");
 	net_free(n);
