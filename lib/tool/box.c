@@ -148,17 +148,17 @@ box_plan(struct run *r, struct box *b, struct err *err)
 		return baseline_plan(r, b, err);
 	if (exhausted(r)) {
 		b->phase = BOX_DONE;
-		renumber_leave(r, b);
+		takeover_leave(r, b);
 		return 0;
 	}
 	b->window = window_end(r, b);
 	b->plan = new_plan(r, b);
 	b->listed = 0;
-	renumber_leave(r, b);
+	takeover_leave(r, b);
 	if (load(r, b, err) == -1)
 		return -1;
 	n = plan_look(b->plan, &range);
-	if ((n > 0 || plan_retries(b->plan)) && renumber_load(r, b, err) == -1)
+	if ((n > 0 || plan_retries(b->plan)) && takeover_load(r, b, err) == -1)
 		return -1;
 	if (n > 0 && renumber_anchor(r, b, err) == -1)
 		return -1;
@@ -226,7 +226,7 @@ box_ready(struct run *r, struct box *b, struct err *err)
 
 	if (r->o->baseline)
 		return baseline_ready(r, b, err);
-	if (renumber_pair(r, b, err) == -1)
+	if (takeover_pair(r, b, err) == -1)
 		return -1;
 	plan_ready(b->plan);
 	plan_workers(b->plan, r->lanes_wanted);
@@ -292,7 +292,7 @@ box_window_end(struct run *r, struct box *b, struct err *err)
 	b->plan = NULL;
 	b->phase = last ? BOX_DONE : BOX_WAITS;
 	if (last)
-		renumber_leave(r, b);
+		takeover_leave(r, b);
 	return 0;
 }
 
@@ -308,5 +308,5 @@ box_drop(struct run *r, struct box *b)
 	plan_free(b->plan);
 	b->plan = NULL;
 	b->phase = BOX_DONE;
-	renumber_leave(r, b);
+	takeover_leave(r, b);
 }

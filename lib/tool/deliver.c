@@ -77,7 +77,7 @@ arrived(struct run *r, struct task *t, const struct wire_message *m, int fd)
 	t->came++;
 	b->good = m->row.uid;
 	b->stuck = 0;
-	if (renumber_body(r, b, m))
+	if (takeover_body(r, b, m))
 		slots_discard(r->slots, m->slot, fd);
 	else if (r->o->pipe_cmd == NULL || filter_accepts(r, t, m, fd))
 		keep(r, b, m, fd);
@@ -162,7 +162,7 @@ rows(struct run *r, int lane, const struct wire_rows *w)
 		return;
 	for (i = 0; i < w->n && t->kind == TASK_LIST && t->box->phase == BOX_LISTS; i++) {
 		plan_row(t->box->plan, w->row[i].uid, w->row[i].date, w->row[i].size);
-		renumber_row(r, t->box, &w->row[i]);
+		takeover_row(r, t->box, &w->row[i]);
 		if (r->o->baseline)
 			baseline_row(t->box, &w->row[i]);
 	}

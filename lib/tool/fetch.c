@@ -332,7 +332,7 @@ fetch_run(const struct options *o, struct source *source, const volatile sig_ato
 	e = (struct err)ERR_INIT;
 	if (r.commit != NULL && !o->dry_run && commit_finish(r.commit, &e) == -1)
 		run_error(&r, &e);
-	if (!o->dry_run && err->kind == ERR_NONE && renumber_end(&r, &e) == -1)
+	if (!o->dry_run && err->kind == ERR_NONE && takeover_end(&r, &e) == -1)
 		run_error(&r, &e);
 	filter_tell(&r);
 	if (o->dry_run && err->kind == ERR_NONE && tell(&r, &e) == -1)

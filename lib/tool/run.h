@@ -9,6 +9,7 @@
  *	poison.c	messages that cannot be had: trial, proof, quarantine
  *	filter.c	messages that the command of --pipe does not want
  *	renumber.c	folders whose UIDs have changed their meaning
+ *	takeover.c	and what was delivered from them before
  *	baseline.c	--baseline
  *	slots.c		the stage's files and who writes them
  *
@@ -65,7 +66,7 @@ struct box {
 	unsigned trials;      /* messages on trial (poison.c), or held (filter.c) */
 	struct wire_row *row; /* owned: listed for --baseline */
 	size_t nrow, caprow;
-	struct adopt *adopt; /* what may be taken over (renumber.c); NULL: nothing, or not its turn */
+	struct adopt *adopt; /* what may be taken over (takeover.c); NULL: nothing, or not its turn */
 	bool anchored;	     /* a known UID has been asked for */
 	bool renew;	     /* and is another message: a new generation, when nothing is in flight */
 	uint64_t new_messages, new_bytes; /* chosen, as the server estimates them */
@@ -138,7 +139,7 @@ struct run {
 	bool looked;		  /* the folders are known */
 	bool moved;		  /* and some have gone since the last look, or come back */
 	const struct box **name;  /* owned: the folders by name, once renumber_missing was called */
-	const struct box *taking; /* the one whose turn it is to take over (renumber.c); NULL: none's */
+	const struct box *taking; /* the one whose turn it is to take over (takeover.c); NULL: none's */
 	uint32_t last_id;
 	struct task *queue, **queue_tail;
 	struct lane_work lane[LINK_LANES];
@@ -194,22 +195,28 @@ int renumber_missing(struct run *r, struct err *);
 int renumber_renamed(struct run *r, struct box *, struct err *);
 /* A known one, where some have moved: takes over what may have been delivered under another name meanwhile. */
 int renumber_moved(struct run *r, struct box *, struct err *);
-/* Must it wait, as another one takes over? */
-bool renumber_waits(const struct run *, const struct box *);
-/* While a window is planned: what may be taken over; each row listed; the pairs (before plan_ready). */
-int renumber_load(struct run *r, struct box *, struct err *);
-void renumber_row(struct run *r, struct box *, const struct wire_row *);
-int renumber_pair(struct run *r, struct box *, struct err *);
-/* A body whose content was delivered before: true, and all that must follow is done but for its file. */
-bool renumber_body(struct run *r, struct box *, const struct wire_message *);
-/* It is done with, for this run. */
-void renumber_leave(struct run *, struct box *);
-/* Everything is committed: generations that have taken over all there was need not look any more. */
-int renumber_end(struct run *r, struct err *);
+/* Is the folder of that name no longer what g was: missing, or numbered otherwise? */
+bool renumber_gone(const struct run *, const char *name, const struct state_gen *g);
+/* May g, which has the UIDVALIDITY that b has or had, be the same folder under its other name? */
+bool renumber_same(const struct run *, const char *name, const struct state_gen *g, const struct box *b);
 /* Asks for a known UID along with what is new; its answer; and what follows if it is another message. */
 int renumber_anchor(struct run *r, struct box *, struct err *);
 void renumber_anchored(struct task *, const struct wire_row *);
 int renumber_restart(struct run *r, struct box *, struct err *);
+
+/* --- takeover.c: 0 or -1, as above --- */
+/* Must it wait, as another one takes over? */
+bool takeover_waits(const struct run *, const struct box *);
+/* While a window is planned: what may be taken over; each row listed; the pairs (before plan_ready). */
+int takeover_load(struct run *r, struct box *, struct err *);
+void takeover_row(struct run *r, struct box *, const struct wire_row *);
+int takeover_pair(struct run *r, struct box *, struct err *);
+/* A body whose content was delivered before: true, and all that must follow is done but for its file. */
+bool takeover_body(struct run *r, struct box *, const struct wire_message *);
+/* It is done with, for this run. */
+void takeover_leave(struct run *, struct box *);
+/* Everything is committed: generations that have taken over all there was need not look any more. */
+int takeover_end(struct run *r, struct err *);
 
 /* --- baseline.c --- */
 /* As box_plan and box_ready; and a row that was listed. */

@@ -140,7 +140,7 @@ box_task(struct run *r, struct box *b)
 			return NULL;
 		if (b->renew && renumber_restart(r, b, &e) == -1)
 			break;
-		if (b->phase == BOX_WAITS && renumber_waits(r, b))
+		if (b->phase == BOX_WAITS && takeover_waits(r, b))
 			return NULL;
 		if (b->phase == BOX_WAITS && box_plan(r, b, &e) == -1)
 			break;
