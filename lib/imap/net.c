@@ -188,7 +188,7 @@ wait_reading(struct net *n, short events)
 	int left = patience(n, &why), r;
 
 	if (left == 0) {
-		n->slow = why == slow;
+		n->slow = why == slow && n->idle_ms < n->p.timeout_ms / 2;
 		return net_fail(n, ERR_UNAVAIL, STAGE_NONE, "stalled: %s within %d s", why, net_secs(n));
 	}
 	r = net_wait(n, events, left);

@@ -70,11 +70,14 @@ keep(struct run *r, struct box *b, const struct wire_message *m, int fd)
 }
 
 static void
-arrived(struct run *r, struct task *t, const struct wire_message *m, int fd)
+arrived(struct run *r, struct lane_work *l, struct task *t, const struct wire_message *m, int fd)
 {
 	struct box *b = t->box;
 
+	l->used = true;
 	t->came++;
+	if (b->broke_uid == m->row.uid)
+		r->flaky = true;
 	b->good = m->row.uid;
 	b->stuck = 0;
 	if (takeover_body(r, b, m))
@@ -131,24 +134,24 @@ message(struct run *r, int lane, const struct wire_message *m)
 		distrust(r, lane, "a message in a file that it was not given");
 		return;
 	}
-	r->lane[lane].used = true;
 	if (t != NULL)
 		t->begun = false;
 	if (!true_size(fd, m)) {
 		slots_discard(r->slots, m->slot, fd);
 		distrust(r, lane, "a message of another size than its file");
-	} else if (t != NULL && t->kind == TASK_PROBE && asked_for(t, m->row.uid)) {
-		slots_discard(r->slots, m->slot, fd);
-		t->came++;
-		poison_proof(r, t->box, m->row.uid, m->carried);
 	} else if (t != NULL && (m->flags & WM_SUBSTITUTE)) {
 		slots_discard(r->slots, m->slot, fd);
 		snprintf(t->why, sizeof t->why, "%s", WHY_SUBSTITUTE);
+	} else if (t != NULL && t->kind == TASK_PROBE && t->came < t->count && asked_for(t, m->row.uid)) {
+		slots_discard(r->slots, m->slot, fd);
+		r->lane[lane].used = true;
+		t->came++;
+		poison_proof(r, t->box, m->row.uid, m->carried);
 	} else if (t == NULL || t->box == NULL || t->box->plan == NULL || t->box->phase != BOX_FETCHES ||
 	    !plan_came(t->box->plan, m->row.uid, m->bytes)) {
 		unwanted(r, t, m, fd);
 	} else {
-		arrived(r, t, m, fd);
+		arrived(r, &r->lane[lane], t, m, fd);
 	}
 }
 
@@ -319,7 +322,7 @@ box_answer(struct run *r, struct task *t, const struct wire_done *d)
 		break;
 	case TASK_PROBE:
 		if (t->came == 0)
-			poison_ill(r, "messages that came before do not come either");
+			poison_ill(r, t->box, "messages that came before do not come either");
 		break;
 	case TASK_SEARCH: /* the list alone must do where the server refuses */
 	case TASK_ANCHOR:
@@ -397,7 +400,8 @@ stuck(struct task *t, bool used, const struct link_event *ev)
 	if (t->box->stuck_uid != uids[0])
 		t->box->stuck = 0;
 	t->box->stuck_uid = uids[0];
-	return ++t->box->stuck >= STUCK;
+	t->box->broke_uid = ++t->box->stuck < STUCK ? uids[0] : 0;
+	return t->box->stuck >= STUCK;
 }
 
 /* A task that was in flight on a lane that is lost.  blamed: it may be what broke the connection. */
@@ -426,7 +430,7 @@ lost_task(struct run *r, struct task *t, bool blamed, uint64_t carried, const ch
 		return;
 	case TASK_PROBE:
 		if (blamed) {
-			poison_ill(r, "the connection breaks at messages that came before, too");
+			poison_ill(r, t->box, "the connection breaks at messages that came before, too");
 			break;
 		}
 		task_queue(r, t);
@@ -467,6 +471,8 @@ lost(struct run *r, const struct link_event *ev)
 	slots_lost(r->slots, ev->lane);
 	if (!blame && guilty != NULL && guilty->box != NULL && guilty->box->plan != NULL)
 		blame = stuck(guilty, was.used, ev);
+	if (blame && now_ms() - was.since_ms < (int64_t)r->o->timeout * 1000)
+		link_blame(r->link); /* many that wait for the time-out would take too long */
 	for (i = 0; i < was.ntask; i++)
 		lost_task(r, was.task[i], blame && was.task[i] == guilty, was.used ? UNBROKEN : ev->carried,
 		    ev->why.text);
@@ -479,6 +485,7 @@ deliver_event(struct run *r, const struct link_event *ev)
 	case LINK_UP:
 		r->lane[ev->lane].up = true;
 		r->lane[ev->lane].used = false;
+		r->lane[ev->lane].since_ms = now_ms();
 		break;
 	case LINK_PACKET:
 		packet(r, ev->lane, ev->packet);

@@ -113,6 +113,13 @@ link_renew(struct link *l, int i)
 	lane->state = LANE_ENDING;
 }
 
+void
+link_blame(struct link *l)
+{
+	if (++l->loss.suspects <= LINK_SUSPECTS)
+		l->loss.attempts = 0;
+}
+
 int
 link_count(const struct link *l)
 {

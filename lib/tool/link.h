@@ -84,6 +84,12 @@ int link_add(struct link *, struct err *);
 void link_renew(struct link *, int lane);
 int link_count(const struct link *); /* lanes that are up, coming up or waiting to */
 
+/*
+ * The caller blames a message for the loss it was told of: up to LINK_SUSPECTS
+ * of these in a row without a message do not count as attempts.
+ */
+void link_blame(struct link *);
+
 /* See crew_send, crew_send_fds.  A lane that is not up: nothing happens. */
 void link_send(struct link *, int lane, const void *packet);
 void link_send_fds(struct link *, int lane, const void *packet, const int *fds, size_t nfd);

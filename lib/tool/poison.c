@@ -13,7 +13,8 @@
  * ends each connection after so many bytes or seconds, and then what is too long
  * for one is as healthy as the rest.  So the proof must come over a connection
  * that has carried MARGIN times as much as one that the suspect was the first
- * on: as many messages as that takes.  For one that was merely slow there is none.
+ * on: as many messages as that takes.  For one that was merely slow there is none;
+ * nor for any, in a run in which a connection broke where it was nobody's fault.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +27,8 @@
 
 #define MARGIN 2
 #define PROBE_SPAN 4096	  /* UIDs below the suspect among which known ones are looked for */
-#define PROBE_MAX 16	  /* messages in a probe: */
-#define PROBE_BYTES 65536 /* so many, or those that may come to the proof; some may have left the folder */
+#define PROBE_MAX 128	  /* messages in a probe, */
+#define PROBE_BYTES 65536 /* or as many as are this long (more than one: some may have left the folder) */
 #define PROBES 32	  /* for one suspect: they may be much shorter than what had come of it */
 
 struct trial {
@@ -206,10 +207,17 @@ convict(struct run *r, struct trial *t)
 	end(r, t);
 }
 
+/* Can anything prove t guilty? */
 static bool
-proves(const struct trial *t, uint64_t carried)
+provable(const struct run *r, const struct trial *t)
 {
-	return t->carried == UNBROKEN || carried / MARGIN > t->carried;
+	return t->carried == UNBROKEN || (t->carried != NET_SLOW && !r->flaky);
+}
+
+static bool
+proves(const struct run *r, const struct trial *t, uint64_t carried)
+{
+	return provable(r, t) && (t->carried == UNBROKEN || carried / MARGIN > t->carried);
 }
 
 void
@@ -221,7 +229,7 @@ poison_proof(struct run *r, const struct box *b, uint32_t uid, uint64_t carried)
 		next = t->next;
 		if (t->box == b && t->uid == uid)
 			end(r, t);
-		else if (t->aside && proves(t, carried))
+		else if (t->aside && proves(r, t, carried))
 			convict(r, t);
 	}
 }
@@ -285,25 +293,25 @@ poison_probe(struct run *r)
 	struct task *p = NULL;
 
 	for (t = r->trials; t != NULL && p == NULL && !r->over; t = t->next)
-		if (t->aside && t->carried != NET_SLOW && t->probes++ < PROBES && (p = probe(r, t)) != NULL)
+		if (t->aside && provable(r, t) && t->probes++ < PROBES && (p = probe(r, t)) != NULL)
 			log_v(1, "%s: asking for what came before, to see whether the server answers",
 			    t->box->name);
 	if (p != NULL)
 		task_queue(r, p);
 	else if (r->trials != NULL && !r->over)
-		poison_ill(r, "nothing shows that it is the message's fault");
+		poison_ill(r, NULL, "nothing shows that it is the message's fault");
 	return p != NULL;
 }
 
 void
-poison_ill(struct run *r, const char *why)
+poison_ill(struct run *r, const struct box *b, const char *why)
 {
 	struct err e = ERR_INIT;
 	struct trial *t = r->trials, *next;
 
 	for (; t != NULL; t = next) {
 		next = t->next;
-		if (!t->aside)
+		if (!t->aside || (b != NULL && t->box != b))
 			continue;
 		err_set(&e, ERR_AGAIN, STAGE_FETCH, t->box->name, "message %u cannot be had now (%s), and %s",
 		    t->uid, t->reason, why);

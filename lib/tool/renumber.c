@@ -298,7 +298,7 @@ renumber_restart(struct run *r, struct box *b, struct err *err)
 	plan_free(b->plan);
 	b->plan = NULL;
 	b->span = 0;
-	b->good = 0;
+	b->good = b->broke_uid = 0;
 	b->renew = false;
 	b->phase = BOX_WAITS;
 	return succeed(r, b, b->gen.id, err);

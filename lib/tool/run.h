@@ -72,7 +72,8 @@ struct box {
 	uint64_t new_messages, new_bytes; /* chosen, as the server estimates them */
 	uint32_t stuck_uid;		  /* the first that was missing when a connection broke last */
 	unsigned stuck;			  /* so many times in a row the same */
-	uint32_t good;			  /* a UID whose body came whole: a probe asks for it; 0 none yet */
+	uint32_t broke_uid; /* the same, if it was once and nothing is said of the message yet */
+	uint32_t good;	    /* a UID whose body came whole: a probe asks for it; 0 none yet */
 };
 
 enum task_kind {
@@ -111,6 +112,7 @@ struct task {
 struct lane_work {
 	bool up;
 	bool used;			  /* a message has come since it is */
+	int64_t since_ms;		  /* when it came up */
 	struct task *task[RUN_IN_FLIGHT]; /* in the order sent */
 	unsigned ntask;
 };
@@ -146,6 +148,7 @@ struct run {
 	unsigned lanes_wanted; /* so many were worth starting; some may have been given up since */
 	unsigned distrusted;   /* workers that said what cannot be */
 	struct trial *trials;
+	bool flaky;	   /* a connection broke at a message that came afterwards */
 	struct held *held; /* rejected by the command of --pipe in a row */
 	char *script;	   /* owned: of --pipe; NULL before its first message */
 	unsigned nheld, later;
@@ -262,8 +265,8 @@ void poison_gone(struct run *r, const struct box *, uint32_t uid);
 void poison_proof(struct run *r, const struct box *, uint32_t uid, uint64_t carried);
 /* Nothing else is left to do: asks for proof of what is still on trial.  True if something was queued. */
 bool poison_probe(struct run *r);
-/* The probe failed, or there is nothing to probe: the server is ill, nothing is quarantined. */
-void poison_ill(struct run *r, const char *why);
+/* The probe failed, or there is nothing to probe: the server is ill, nothing of the folder (NULL: of any) is quarantined. */
+void poison_ill(struct run *r, const struct box *, const char *why);
 /* Quarantines a message for the first time: its row, the report (ERR_DATA), and settled may pass it. */
 void poison_quarantine(struct run *r, struct box *, uint32_t uid, const char *why);
 /* The folder is given up, and its trials with it. */
