@@ -471,7 +471,7 @@ lost(struct run *r, const struct link_event *ev)
 	slots_lost(r->slots, ev->lane);
 	if (!blame && guilty != NULL && guilty->box != NULL && guilty->box->plan != NULL)
 		blame = stuck(guilty, was.used, ev);
-	if (blame && now_ms() - was.since_ms < (int64_t)r->o->timeout * 1000)
+	if (blame && !ev->suspect && now_ms() - was.since_ms < (int64_t)r->o->timeout * 1000)
 		link_blame(r->link); /* many that wait for the time-out would take too long */
 	for (i = 0; i < was.ntask; i++)
 		lost_task(r, was.task[i], blame && was.task[i] == guilty, was.used ? UNBROKEN : ev->carried,
