@@ -35,9 +35,8 @@ struct trial {
 	struct trial *next;
 	struct box *box;
 	uint32_t uid;
-	bool aside; /* everything was tried; waits for proof */
-	uint64_t
-	    carried; /* by the connections that broke, the most; UNBROKEN: an answer, or the worker's end */
+	bool aside;	  /* everything was tried; waits for proof */
+	uint64_t carried; /* the most, by those that broke; UNBROKEN: an answer, or the worker's end */
 	unsigned probes;
 	char reason[256];
 };
