@@ -157,6 +157,8 @@ void plan_back(struct plan *, uint32_t batch, bool suspect);
 uint32_t plan_done(struct plan *, uint32_t uid);
 /* uid is left for the next run (the pipe said "later"): settled stops at it, and it is not handed out again. */
 void plan_leave(struct plan *, uint32_t uid);
+/* uid, which was left, has been asked for once more: its body is kept if it comes. */
+void plan_await(struct plan *, uint32_t uid);
 /* Every UID below is done.  UIDNEXT when nothing is outstanding and nothing was cut. */
 uint32_t plan_settled(const struct plan *);
 

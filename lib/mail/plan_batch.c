@@ -203,6 +203,18 @@ plan_leave(struct plan *p, uint32_t uid)
 		entry_leave(p, e, E_LEFT);
 }
 
+void
+plan_await(struct plan *p, uint32_t uid)
+{
+	struct entry *e = entry_find(p, uid);
+
+	if (e == NULL || e->state != E_LEFT)
+		return;
+	e->state = E_OUT;
+	e->batch = 0; /* none of the plan's */
+	p->out++;
+}
+
 uint32_t
 plan_settled(const struct plan *p)
 {

@@ -11,7 +11,6 @@
 #include "tool/run.h"
 
 #define DISTRUSTED_MAX 3 /* workers that lie, before the fault is taken to be ours */
-#define STUCK 2		 /* connections that broke at the same message before it is suspected */
 
 #define SURPLUS 64 /* messages that nobody wanted, beside as many as were */
 
@@ -76,10 +75,8 @@ arrived(struct run *r, struct lane_work *l, struct task *t, const struct wire_me
 
 	l->used = true;
 	t->came++;
-	if (b->broke_uid == m->row.uid)
-		r->flaky = true;
 	b->good = m->row.uid;
-	b->stuck = 0;
+	blame_came(r, b, m->row.uid);
 	if (takeover_body(r, b, m))
 		slots_discard(r->slots, m->slot, fd);
 	else if (r->o->pipe_cmd == NULL || filter_accepts(r, t, m, fd))
@@ -382,28 +379,6 @@ packet(struct run *r, int lane, const struct wire_head *h)
 	}
 }
 
-/* Did the connection break again at the same message?  Then the message may be the cause, though nothing says so. */
-static bool
-stuck(struct task *t, bool used, const struct link_event *ev)
-{
-	const uint32_t *uids;
-
-	if (ev->loss != LOST_STREAM)
-		return false;
-	if (t->kind == TASK_PROBE)
-		return true;
-	if (t->kind == TASK_BARE)
-		return t->came == 0 &&
-		    !used; /* else it may have been one message more than the connection carries */
-	if (t->kind != TASK_BATCH || plan_missing(t->box->plan, t->batch, &uids) == 0)
-		return false;
-	if (t->box->stuck_uid != uids[0])
-		t->box->stuck = 0;
-	t->box->stuck_uid = uids[0];
-	t->box->broke_uid = ++t->box->stuck < STUCK ? uids[0] : 0;
-	return t->box->stuck >= STUCK;
-}
-
 /* A task that was in flight on a lane that is lost.  blamed: it may be what broke the connection. */
 static void
 lost_task(struct run *r, struct task *t, bool blamed, uint64_t carried, const char *why)
@@ -430,6 +405,7 @@ lost_task(struct run *r, struct task *t, bool blamed, uint64_t carried, const ch
 		return;
 	case TASK_PROBE:
 		if (blamed) {
+			r->flaky = true;
 			poison_ill(r, t->box, "the connection breaks at messages that came before, too");
 			break;
 		}
@@ -446,35 +422,18 @@ lost_task(struct run *r, struct task *t, bool blamed, uint64_t carried, const ch
 	task_free(t);
 }
 
-/* Of the tasks in flight the one whose answer was arriving: a body that has begun, else the oldest. */
-static struct task *
-culprit(const struct lane_work *l)
-{
-	unsigned i;
-
-	for (i = 0; i < l->ntask; i++)
-		if (l->task[i]->begun)
-			return l->task[i];
-	return l->ntask > 0 ? l->task[0] : NULL;
-}
-
 static void
 lost(struct run *r, const struct link_event *ev)
 {
 	struct lane_work *l = &r->lane[ev->lane], was = *l;
-	struct task *guilty = culprit(&was);
-	bool blame = ev->suspect;
+	const struct task *guilty = blame_lost(r, &was, ev);
 	unsigned i;
 
 	l->up = false;
 	l->ntask = 0;
 	slots_lost(r->slots, ev->lane);
-	if (!blame && guilty != NULL && guilty->box != NULL && guilty->box->plan != NULL)
-		blame = stuck(guilty, was.used, ev);
-	if (blame && !ev->suspect && now_ms() - was.since_ms < (int64_t)r->o->timeout * 1000)
-		link_blame(r->link); /* many that wait for the time-out would take too long */
 	for (i = 0; i < was.ntask; i++)
-		lost_task(r, was.task[i], blame && was.task[i] == guilty, was.used ? UNBROKEN : ev->carried,
+		lost_task(r, was.task[i], was.task[i] == guilty, was.used ? UNBROKEN : ev->carried,
 		    ev->why.text);
 }
 

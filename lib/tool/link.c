@@ -114,10 +114,14 @@ link_renew(struct link *l, int i)
 }
 
 void
-link_blame(struct link *l)
+link_blame(struct link *l, unsigned n, int64_t up_ms)
 {
-	if (++l->loss.suspects <= LINK_SUSPECTS)
-		l->loss.attempts = 0;
+	int64_t patience = (int64_t)l->o->timeout * 1000;
+
+	l->loss.blamed_ms += up_ms;
+	if (++l->loss.blamed <= LINK_SUSPECTS && up_ms < patience &&
+	    l->loss.blamed_ms < LINK_BLAMED * patience)
+		l->loss.attempts -= n < l->loss.attempts ? n : l->loss.attempts;
 }
 
 int
@@ -302,7 +306,8 @@ packet(struct link *l, int i, const struct wire_head *h, struct link_event *ev)
 		l->reported++;
 		return 1;
 	case WIRE_MESSAGE:
-		l->loss.attempts = l->loss.suspects = 0;
+		l->loss.attempts = l->loss.suspects = l->loss.blamed = 0;
+		l->loss.blamed_ms = 0;
 		return 1;
 	case WIRE_DONE:
 		if (d->throttle_ms != 0)

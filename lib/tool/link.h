@@ -21,7 +21,7 @@
  *				a row: leaves a note in the cache directory, ERR_AGAIN.  A
  *				note that is there: the same, without connecting
  *	reset, stall, BYE, cut	again with growing pauses, LINK_ATTEMPTS times without an
- *				answer in between; then ERR_AGAIN (never online: ERR_UNAVAIL
+ *				answer in between (but see link_blame); then ERR_AGAIN (never online: ERR_UNAVAIL
  *				or what the worker said, at once)
  *	with commands in flight, none of which was answered on this connection:
  *				besides, one at a time from now on (link_serial)
@@ -48,6 +48,7 @@
 #define LINK_LANES OPT_J_MAX
 #define LINK_ATTEMPTS 4	 /* reconnects in a row without an answer */
 #define LINK_SUSPECTS 24 /* suspect losses in a row without a message: an ill server */
+#define LINK_BLAMED 10
 
 struct link;
 
@@ -85,10 +86,13 @@ void link_renew(struct link *, int lane);
 int link_count(const struct link *); /* lanes that are up, coming up or waiting to */
 
 /*
- * The caller blames a message for the loss it was told of: up to LINK_SUSPECTS
- * of these in a row without a message do not count as attempts.
+ * The caller blames a message for the last n losses that it was told of, the last
+ * one of a connection that was up for so long: then they are none of the
+ * LINK_ATTEMPTS.  That ends, until a message comes, after LINK_SUSPECTS such calls,
+ * or when those connections have taken LINK_BLAMED time-outs; and one that took a
+ * whole time-out counts.
  */
-void link_blame(struct link *);
+void link_blame(struct link *, unsigned n, int64_t up_ms);
 
 /* See crew_send, crew_send_fds.  A lane that is not up: nothing happens. */
 void link_send(struct link *, int lane, const void *packet);

@@ -20,8 +20,10 @@ struct loss {
 	struct source *source;
 	const char *user;
 	unsigned token;	      /* counts the tokens had so far */
-	unsigned attempts;    /* reconnects since the last answer */
+	unsigned attempts;    /* reconnects since the last answer; see link_blame */
 	unsigned suspects;    /* suspect losses since the last message */
+	unsigned blamed;      /* losses for which a message was blamed, since the last one that came */
+	int64_t blamed_ms;    /* so long those connections were up */
 	unsigned refusals;    /* since the last login */
 	unsigned unconnected; /* since the last answer: Exchange lets in and answers CAPABILITY even so */
 	bool ever_up;

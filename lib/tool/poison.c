@@ -4,17 +4,18 @@
  * A message under suspicion is asked for alone (plan_back sees to that); if it
  * fails there too, without INTERNALDATE and FLAGS, either of which may be what
  * breaks the reply.  If that fails as well it is put aside, so that the others
- * go on: one of them that comes proves that the server answers, and only then is
- * it quarantined, with a widening schedule of retries.  Where no other follows,
- * messages that came before are asked for again.  Without proof the server is
- * taken to be ill, and nothing is quarantined.
+ * go on: one of them that comes proves that the server answers.  Then it is asked
+ * for once more, since the server may have been ill for a while, and only if it
+ * fails again is it quarantined, with a widening schedule of retries.  Where no other
+ * follows, messages that came before are asked for again.  Without proof the server
+ * is taken to be ill, and nothing is quarantined.
  *
  * Where the connection broke, something between here and the server may be what
  * ends each connection after so many bytes or seconds, and then what is too long
  * for one is as healthy as the rest.  So the proof must come over a connection
  * that has carried MARGIN times as much as one that the suspect was the first
  * on: as many messages as that takes.  For one that was merely slow there is none;
- * nor for any, in a run in which a connection broke where it was nobody's fault.
+ * nor for any, once a connection has broken where it was nobody's fault.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct trial {
 	struct box *box;
 	uint32_t uid;
 	bool aside;	  /* everything was tried; waits for proof */
+	bool proven;	  /* there was some; it is asked for for the last time */
 	uint64_t carried; /* the most, by those that broke; UNBROKEN: an answer, or the worker's end */
 	unsigned probes;
 	char reason[256];
@@ -84,11 +86,21 @@ poison_free(struct run *r)
 }
 
 static void
-begin(struct run *r, struct task *alone, uint64_t carried, const char *why)
+ask_bare(struct run *r, const struct trial *t)
+{
+	struct wire_range uid = { t->uid, t->uid };
+	struct task *bare = task_new(TASK_BARE, t->box);
+
+	bare->uid = t->uid;
+	bare->count = 1;
+	task_ranges(bare, &uid, 1);
+	task_queue(r, bare);
+}
+
+static void
+begin(struct run *r, const struct task *alone, uint64_t carried, const char *why)
 {
 	struct trial *t = xcalloc(1, sizeof *t);
-	struct wire_range uid = { alone->uid, alone->uid };
-	struct task *bare = task_new(TASK_BARE, alone->box);
 
 	log_v(1, "%s: message %u alone: %s; trying without date and flags", alone->box->name, alone->uid,
 	    why);
@@ -98,11 +110,7 @@ begin(struct run *r, struct task *alone, uint64_t carried, const char *why)
 	t->next = r->trials;
 	r->trials = t;
 	t->box->trials++;
-	bare->batch = alone->batch;
-	bare->uid = alone->uid;
-	bare->count = 1;
-	task_ranges(bare, &uid, 1);
-	task_queue(r, bare);
+	ask_bare(r, t);
 }
 
 struct lookup {
@@ -156,33 +164,6 @@ reschedule(struct run *r, struct task *t, const char *why)
 }
 
 void
-poison_failed(struct run *r, struct task *t, uint64_t carried, const char *why)
-{
-	struct trial *trial = find(r, t->box, t->uid);
-
-	if (t->retry) {
-		reschedule(r, t, why);
-	} else if (trial == NULL) {
-		begin(r, t, carried, why);
-	} else {
-		trial->aside = true;
-		if (carried > trial->carried)
-			trial->carried = carried;
-		snprintf(trial->reason, sizeof trial->reason, "%s", why);
-		plan_leave(t->box->plan, t->uid);
-	}
-}
-
-void
-poison_gone(struct run *r, const struct box *b, uint32_t uid)
-{
-	struct err e = ERR_INIT;
-
-	if (state_poison_delete(r->store.state, b->gen.id, uid, &e) == -1)
-		run_fatal(r, &e);
-}
-
-void
 poison_quarantine(struct run *r, struct box *b, uint32_t uid, const char *why)
 {
 	struct state_poison p = { .uid = uid, .first = time(NULL), .tries = 1, .reported = true };
@@ -213,10 +194,50 @@ provable(const struct run *r, const struct trial *t)
 	return t->carried == UNBROKEN || (t->carried != NET_SLOW && !r->flaky);
 }
 
+void
+poison_failed(struct run *r, struct task *t, uint64_t carried, const char *why)
+{
+	struct trial *trial = find(r, t->box, t->uid);
+
+	if (t->retry) {
+		reschedule(r, t, why);
+	} else if (trial == NULL) {
+		begin(r, t, carried, why);
+	} else {
+		if (carried > trial->carried)
+			trial->carried = carried;
+		snprintf(trial->reason, sizeof trial->reason, "%s", why);
+		plan_leave(t->box->plan, t->uid);
+		if (trial->proven && provable(r, trial))
+			convict(r, trial);
+		else
+			trial->aside = true;
+	}
+}
+
+void
+poison_gone(struct run *r, const struct box *b, uint32_t uid)
+{
+	struct err e = ERR_INIT;
+
+	if (state_poison_delete(r->store.state, b->gen.id, uid, &e) == -1)
+		run_fatal(r, &e);
+}
+
 static bool
 proves(const struct run *r, const struct trial *t, uint64_t carried)
 {
 	return provable(r, t) && (t->carried == UNBROKEN || carried / MARGIN > t->carried);
+}
+
+static void
+once_more(struct run *r, struct trial *t)
+{
+	log_v(1, "%s: message %u for the last time, now that others come", t->box->name, t->uid);
+	t->aside = false;
+	t->proven = true;
+	plan_await(t->box->plan, t->uid);
+	ask_bare(r, t);
 }
 
 void
@@ -229,7 +250,7 @@ poison_proof(struct run *r, const struct box *b, uint32_t uid, uint64_t carried)
 		if (t->box == b && t->uid == uid)
 			end(r, t);
 		else if (t->aside && proves(r, t, carried))
-			convict(r, t);
+			once_more(r, t);
 	}
 }
 

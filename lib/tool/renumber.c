@@ -298,7 +298,8 @@ renumber_restart(struct run *r, struct box *b, struct err *err)
 	plan_free(b->plan);
 	b->plan = NULL;
 	b->span = 0;
-	b->good = b->broke_uid = 0;
+	b->good = 0;
+	memset(b->stuck, 0, sizeof b->stuck);
 	b->renew = false;
 	b->phase = BOX_WAITS;
 	return succeed(r, b, b->gen.id, err);

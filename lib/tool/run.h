@@ -6,6 +6,7 @@
  *	box.c		one folder: its plan, window by window
  *	task.c		what is asked of the workers: who is asked next, what is in flight
  *	deliver.c	what they answer, and what becomes of it
+ *	blame.c		the message that broke a connection
  *	poison.c	messages that cannot be had: trial, proof, quarantine
  *	filter.c	messages that the command of --pipe does not want
  *	renumber.c	folders whose UIDs have changed their meaning
@@ -70,10 +71,11 @@ struct box {
 	bool anchored;	     /* a known UID has been asked for */
 	bool renew;	     /* and is another message: a new generation, when nothing is in flight */
 	uint64_t new_messages, new_bytes; /* chosen, as the server estimates them */
-	uint32_t stuck_uid;		  /* the first that was missing when a connection broke last */
-	unsigned stuck;			  /* so many times in a row the same */
-	uint32_t broke_uid; /* the same, if it was once and nothing is said of the message yet */
-	uint32_t good;	    /* a UID whose body came whole: a probe asks for it; 0 none yet */
+	struct {
+		uint32_t uid; /* 0: none */
+		unsigned times;
+	} stuck[LINK_LANES]; /* at which connections broke (blame.c), the last first */
+	uint32_t good;	     /* a UID whose body came whole: a probe asks for it; 0 none yet */
 };
 
 enum task_kind {
@@ -148,7 +150,7 @@ struct run {
 	unsigned lanes_wanted; /* so many were worth starting; some may have been given up since */
 	unsigned distrusted;   /* workers that said what cannot be */
 	struct trial *trials;
-	bool flaky;	   /* a connection broke at a message that came afterwards */
+	bool flaky;	   /* a connection broke, and no message can be blamed for it */
 	struct held *held; /* rejected by the command of --pipe in a row */
 	char *script;	   /* owned: of --pipe; NULL before its first message */
 	unsigned nheld, later;
@@ -246,6 +248,12 @@ void task_lanes(struct run *r);
 
 /* --- deliver.c --- */
 void deliver_event(struct run *r, const struct link_event *);
+
+/* --- blame.c --- */
+/* The task of l to blame for its loss; NULL: none, as far as can be seen. */
+const struct task *blame_lost(struct run *r, const struct lane_work *l, const struct link_event *);
+/* A body came whole. */
+void blame_came(struct run *r, struct box *, uint32_t uid);
 
 /* --- poison.c --- */
 /*

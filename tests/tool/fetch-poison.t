@@ -64,11 +64,16 @@ fetch md
 status_is 65 'the connection breaks at the same message each time'
 is "$(uids)" '1 2 3 4 6 7 8 9 10' 'the others are delivered'
 
-serve_odd -e 'message 4-6 cut 100 close'
+serve_odd -e 'message 4-8 cut 100 close'
 fetch md
-status_is 65 'at three in a row'
-is "$(uids)" '1 2 3 7 8 9 10' 'the others are delivered'
-is "$(grep -c 'message [456] is quarantined' "$err_file")" 3 'each is named'
+status_is 65 'at five in a row'
+is "$(uids)" '1 2 3 9 10' 'the others are delivered'
+is "$(grep -c 'message [45678] is quarantined' "$err_file")" 5 'each is named'
+
+serve_odd -e 'message 4-5 cut 100 close x4' -e 'message 7-8 no Server Busy x3'
+fetch md
+status_is 0 'a server that is ill for a while'
+ok 'all are delivered' mdcmp -n md orig/INBOX
 
 serve_odd -e 'bytes 200000' -e 'messages 1' -e 'bytes 30000' -e 'messages 3' -e 'message 11 cut 150000 close'
 fetch md
@@ -181,7 +186,7 @@ sooner() {
 	sqlite3 md/.mstools.db "UPDATE poison SET next = next - $1 * 3600" || bail_out 'no state'
 	fetch md
 }
-serve_odd -e 'message 4 nodata x4' -e 'message 6 nodata'
+serve_odd -e 'message 4 nodata x5' -e 'message 6 nodata'
 fetch md
 status_is 65 'two that cannot be had'
 sooner 1

@@ -512,6 +512,28 @@ test_suspects(void)
 
 /* The worst case: nothing of a batch comes when one of it is bad. */
 static void
+test_await(void)
+{
+	struct plan_params par = params(1, 4);
+	struct plan *p = simple(&par, 1, 3, 100);
+	struct plan_batch b;
+
+	is_int(plan_next(p, &b), 1, "a batch");
+	plan_came(p, 1, 100);
+	plan_done(p, 1);
+	plan_leave(p, 2);
+	is_int(plan_came(p, 2, 100), 0, "what was left is not kept");
+	plan_await(p, 2);
+	plan_await(p, 1);
+	is_int(plan_next(p, &b), 0, "what is asked for once more is in no batch");
+	is_int(plan_came(p, 2, 100), 1, "and is kept");
+	is_int(plan_came(p, 2, 100), 0, "once");
+	is_int(plan_came(p, 1, 100), 0, "what was done is not");
+	is_int(plan_done(p, 2), 3, "settled goes on");
+	plan_free(p);
+}
+
+static void
 test_suspects_blind(void)
 {
 	struct plan_params par = params(1, 129);
@@ -601,6 +623,7 @@ main(void)
 	test_gaps();
 	test_poison();
 	test_suspects();
+	test_await();
 	test_suspects_blind();
 	test_large();
 	return done_testing();
