@@ -53,7 +53,7 @@ spawn_find(char *path, size_t size, struct err *err)
 	const char *given = secure_getenv("MSTOOLS_WORKER");
 
 	if (given != NULL && *given != '\0') {
-		if (strlen(given) >= size || access(given, X_OK) == -1)
+		if (access(given, X_OK) == -1 || strlen(given) >= size)
 			return err_sys(err, ERR_OS, STAGE_NONE, errno, given, "cannot run the worker");
 		strcpy(path, given);
 		return 0;
@@ -109,15 +109,13 @@ arrange(struct wire_fail *f, int given)
 {
 	int sock, null;
 
-	sock = fcntl(given, F_DUPFD, WORKER_FD + 1); /* out of the way of 0 … 3, which may be closed in us */
+	sock = fcntl(given, F_DUPFD, WORKER_FD + 1); /* out of the way of 0 … 3 */
 	if (sock == -1)
 		give_up(f, given, errno == EINVAL ? EMFILE : errno); /* EINVAL: beyond the limit */
 	if ((null = open("/dev/null", O_RDWR)) == -1)
 		give_up(f, sock, errno);
 	dup2(null, STDIN_FILENO);
 	dup2(null, STDOUT_FILENO);
-	if (fcntl(STDERR_FILENO, F_GETFD) == -1)
-		dup2(null, STDERR_FILENO);
 	if (dup2(sock, WORKER_FD) == -1)
 		give_up(f, sock, errno);
 	close_from(WORKER_FD + 1);
