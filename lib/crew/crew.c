@@ -89,7 +89,7 @@ expect(struct wire_connect *p, const char *pattern)
 {
 	size_t n = strlen(pattern) + 1;
 
-	if (n <= sizeof p->patterns - p->patterns_len)
+	if (p->patterns_len + n <= sizeof p->patterns)
 		memcpy(p->patterns + p->patterns_len, pattern, n);
 	p->patterns_len += (uint32_t)(n < sizeof p->patterns ? n : sizeof p->patterns);
 }

@@ -3,6 +3,8 @@
  * run as msworker, does what the user's name says.
  */
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -87,6 +89,175 @@ test_talk(void)
 	ok(next(c, CREW_LOST) && ev->quit && ev->signal == 0, "it quits");
 	is_int(crew_count(c), 0, "none left");
 	is_int(start(c, 0), 0, "its number is free again");
+	crew_close(c);
+}
+
+/* What a worker was told in WIRE_CONNECT. */
+static void
+told(const struct options *o, int flags, const char *want, const char *name)
+{
+	struct crew *c = open_crew(o, "told");
+
+	if (c == NULL)
+		return;
+	start(c, flags);
+	if (ok(next(c, CREW_PACKET) && ev->packet->type == WIRE_ONLINE, "%s", name))
+		is_str(((const struct wire_online *)(const void *)ev->packet)->greeting, want, "%s: is told",
+		    name);
+	crew_close(c);
+}
+
+static void
+test_told(void)
+{
+	static char a[] = "A", b[] = "Bb", x[] = "X", most[WIRE_NAME];
+	char *one[] = { a, b }, *not [] = { x }, *many[1000];
+	struct options o = options();
+	char want[200];
+	size_t i;
+
+	memset(most, 'm', sizeof most - 1);
+	for (i = 0; i < 1000; i++)
+		many[i] = most;
+	o.program = OPT_MSFETCH;
+	o.family = 6;
+	o.crlf = true;
+	snprintf(want, sizeof want, "flags %u, 1 + 0 patterns, 6 bytes: INBOX",
+	    (unsigned)(WIRE_C_IPV6 | WIRE_C_CRLF | WIRE_C_TWO_STEP));
+	told(&o, CREW_TWO_STEP, want, "IPv6, CRLF, two steps");
+	o = options();
+	o.program = OPT_MSFETCH;
+	o.folder.v = one;
+	o.folder.n = 2;
+	o.exclude.v = not ;
+	o.exclude.n = 1;
+	told(&o, 0, "flags 0, 2 + 1 patterns, 7 bytes: A", "folders");
+	o.folder.v = many;
+	o.folder.n = 999;
+	told(&o, 0, "flags 0, 0 + 0 patterns, 0 bytes: ", "more folders than there is room for");
+	o.folder.n = 1000;
+	told(&o, 0, "flags 0, 0 + 0 patterns, 0 bytes: ", "more folders than are looked at");
+}
+
+static void
+refused(const struct options *o, const char *user, size_t token, const char *subject, const char *text)
+{
+	struct crew *c = open_crew(o, user);
+	struct secret t = SECRET_INIT;
+	size_t i;
+
+	if (c == NULL)
+		return;
+	for (i = 0; i < token; i++)
+		secret_adds(&t, "t");
+	is_int(crew_start(c, &t, 0, &err), -1, "%s: no worker", text);
+	is_int(err.kind, ERR_CONFIG, "%s: kind", text);
+	is_str(err.subject, subject, "%s: of what", text);
+	is_str(err.text, text, "%s: text", text);
+	is_int(crew_count(c), 0, "%s: none was started", text);
+	secret_release(&t);
+	crew_close(c);
+}
+
+static void
+test_refused(void)
+{
+	static char most[5000];
+	struct options o = options();
+
+	memset(most, 'm', sizeof most - 1);
+	refused(&o, "u", 0, "", "a token of 0 bytes");
+	refused(&o, "u", WIRE_TOKEN + 1, "", "a token of 32769 bytes");
+	refused(&o, most, 5, "user", "too long");
+	o.ca_file = most;
+	refused(&o, "u", 5, "ca-file", "too long");
+	o = options();
+	o.proxy = most;
+	refused(&o, "u", 5, "proxy", "too long");
+	o.host = most;
+	refused(&o, "u", 5, "host", "too long");
+}
+
+static void
+test_too_many(void)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, "connect");
+	int i;
+
+	if (c == NULL)
+		return;
+	for (i = 0; i < CREW_MAX && start(c, 0) == i; i++)
+		;
+	is_int(i, CREW_MAX, "as many workers as there may be");
+	is_int(start(c, 0), -1, "and no more");
+	is_int(err.kind, ERR_INTERNAL, "nobody asks for more");
+	crew_close(c);
+}
+
+/* The lowest descriptor that is free. */
+static int
+lowest(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	close(fd);
+	return fd;
+}
+
+/* Fills the socket of a worker that reads nothing, so that what follows is queued. */
+static void
+fill(struct crew *c, int w)
+{
+	struct wire_create p = { .folder = "x" };
+	int i;
+
+	wire_head(&p.head, WIRE_CREATE, sizeof p, 1);
+	for (i = 0; i < 10000 && c->w[w].first == NULL; i++)
+		crew_send(c, w, &p);
+	ok(c->w[w].first != NULL, "a full socket");
+}
+
+/* Descriptors are queued as duplicates. */
+static void
+test_queued(void)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, "hang");
+	struct wire_slots p = { .nslot = 1 };
+	struct rlimit was, few;
+	int w, fd, free_one;
+
+	if (c == NULL)
+		return;
+	wire_head(&p.head, WIRE_SLOTS, sizeof p, 0);
+	w = start(c, 0);
+	ok(next(c, CREW_PACKET), "one that reads nothing");
+	fill(c, w);
+	free_one = lowest();
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	crew_send_fds(c, w, &p, &fd, 1);
+	close(fd);
+	ok(fcntl(free_one + 1, F_GETFD) != -1 && fcntl(free_one, F_GETFD) == -1, "it is kept by a duplicate");
+	crew_kill(c, w);
+	is_int(lowest(), free_one, "what was queued for one that is killed is closed");
+	crew_send_fds(c, w, &p, &free_one, 1);
+	ok(c->w[w].first == NULL, "and nothing is queued for it any more");
+	ok(next(c, CREW_LOST), "lost");
+	crew_kill(c, w);
+	is_int(crew_count(c), 0, "to kill one that has gone is nothing");
+
+	w = start(c, 0);
+	ok(next(c, CREW_PACKET), "another");
+	fill(c, w);
+	getrlimit(RLIMIT_NOFILE, &was);
+	few = was;
+	few.rlim_cur = (rlim_t)lowest();
+	setrlimit(RLIMIT_NOFILE, &few);
+	crew_send_fds(c, w, &p, (const int[]){ 2 }, 1);
+	setrlimit(RLIMIT_NOFILE, &was);
+	ok(next(c, CREW_LOST), "when no descriptor is left for its files, it is lost");
+	is_str(ev->fail.text, "msworker was stopped: no descriptor was left for its files", "with a reason");
 	crew_close(c);
 }
 
@@ -324,13 +495,59 @@ static void
 test_no_worker(void)
 {
 	struct options o = options();
-	char *was = xstrdup(getenv("MSTOOLS_WORKER"));
+	char *was = xstrdup(getenv("MSTOOLS_WORKER")), path[PATH_MAX + 1];
 	struct crew *c;
 
 	setenv("MSTOOLS_WORKER", "/nonexistent/msworker", 1);
 	is_int(crew_open(&c, &o, "u", &err), -1, "no msworker");
 	is_int(err.kind, ERR_OS, "is an error of the system");
 	ok(c == NULL, "and no crew");
+	memset(path, 'x', sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	setenv("MSTOOLS_WORKER", path, 1);
+	is_int(crew_open(&c, &o, "u", &err), -1, "a path that is too long");
+	is_int(err.sys, ENAMETOOLONG, "is called so");
+	setenv("MSTOOLS_WORKER", was, 1);
+	free(was);
+}
+
+/* It is there, and then the system does not run it. */
+static void
+test_unrunnable(void)
+{
+	static const struct {
+		const char *text, *why;
+		mode_t mode;
+	} bad[] = {
+		{ "#!/nonexistent/interpreter\n", "No such file or directory", 0755 },
+		{ "\177ELF of another machine\n", "Exec format error", 0755 }, { "#!/bin/sh\n", NULL, 0644 },
+		{ NULL, "Permission denied", 0755 }, /* a directory */
+	};
+	struct options o = options();
+	char *was = xstrdup(getenv("MSTOOLS_WORKER")), *path, *text;
+	struct crew *c;
+	size_t i;
+	FILE *f;
+
+	for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		path = xasprintf("%s/worker%zu", t_tmpdir(), i);
+		f = bad[i].text != NULL ? fopen(path, "we") : NULL;
+		if (f != NULL && fputs(bad[i].text, f) != EOF && fclose(f) == 0)
+			chmod(path, bad[i].mode);
+		else
+			mkdir(path, bad[i].mode);
+		setenv("MSTOOLS_WORKER", path, 1);
+		if (bad[i].why == NULL) {
+			is_int(crew_open(&c, &o, "u", &err), -1, "a worker that is not executable");
+			is_str(err.subject, path, "is named");
+		} else {
+			text = xasprintf("cannot run the worker: %s", bad[i].why);
+			lost_one("u", LOST_OTHER, ERR_OS, 0, text, 0);
+			is_str(ev->fail.subject, path, "which worker");
+			free(text);
+		}
+		free(path);
+	}
 	setenv("MSTOOLS_WORKER", was, 1);
 	free(was);
 }
@@ -386,6 +603,9 @@ main(int argc, char **argv)
 	setenv("MSTOOLS_WORKER", self, 1);
 	ev = xmalloc(sizeof *ev);
 	test_talk();
+	test_told();
+	test_refused();
+	test_too_many();
 	test_heritage();
 	lost_one("fail", LOST_THROTTLED, ERR_AGAIN, 0, "slow down", 0);
 	lost_one("flood", LOST_THROTTLED, ERR_AGAIN, 0, "slow down", 3000);
@@ -394,12 +614,14 @@ main(int argc, char **argv)
 	lost_one("junk", LOST_OTHER, ERR_INTERNAL, SIGKILL,
 	    "msworker was stopped: it sent a malformed packet", 0);
 	test_slots();
+	test_queued();
 	test_kill();
 	test_silent();
 	test_deaf();
 	test_waiting();
 	test_orphan();
 	test_no_worker();
+	test_unrunnable();
 	test_trace();
 	test_backoff();
 	free(ev);

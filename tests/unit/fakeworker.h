@@ -3,6 +3,7 @@
  *
  *	heritage	tells what it has inherited
  *	connect		tells whether WIRE_CONNECT is as it should be
+ *	told		tells its flags and patterns
  *	slots		writes to each descriptor it is given
  *	flood, fail	sends much; sends WIRE_FAIL and ends
  *	exit, segv, junk, hang, deaf, trace
@@ -135,6 +136,19 @@ be_connected(const struct wire_connect *c, int *fds, size_t nfd)
 }
 
 static int
+be_told(const struct wire_connect *c, int *fds, size_t nfd)
+{
+	char text[200];
+
+	UNUSED;
+	snprintf(text, sizeof text, "flags %u, %u + %u patterns, %u bytes: %.60s", c->flags, c->npattern,
+	    c->nexclude, c->patterns_len, c->patterns_len > 0 ? c->patterns : "");
+	tell_online(text);
+	serve();
+	return 0;
+}
+
+static int
 be_dead(const struct wire_connect *c, int *fds, size_t nfd)
 {
 	UNUSED;
@@ -233,6 +247,7 @@ static const struct {
 } ways[] = {
 	{ "heritage", be_heir },
 	{ "connect", be_connected },
+	{ "told", be_told },
 	{ "segv", be_dead },
 	{ "fail", be_failed },
 	{ "flood", be_flood },
