@@ -353,8 +353,6 @@ crew_backoff_ms(unsigned attempt)
 {
 	unsigned base = attempt < 5 ? 1000U << attempt : 30000, r = 0;
 
-	if (base > 30000)
-		base = 30000;
 	RAND_bytes((unsigned char *)&r, sizeof r);
 	return (int)(base / 2 + r % (base / 2 + 1));
 }
