@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -130,6 +131,30 @@ untrusted(void)
 	chmod(dir, 0700);
 }
 
+#define NOBODY 65534
+#define UNKNOWN 424242 /* a user whom the system does not know */
+
+static void
+home_place(void)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+	struct err err = ERR_INIT;
+	char want[4200], *p;
+
+	if (pw != NULL) {
+		snprintf(want, sizeof want, "%s/.cache/mstools", pw->pw_dir);
+		p = cachedir_path(NULL);
+		is_str(p, want, "without a usable $HOME: the home directory that the system knows");
+		free(p);
+	}
+	if (geteuid() == 0 && getpwuid(UNKNOWN) == NULL && seteuid(UNKNOWN) == 0) {
+		ok(cachedir_path(NULL) == NULL, "a user whom it does not know has none");
+		is_int(cachedir_open(NULL, &err), -1, "and no cache");
+		ok(strstr(err.text, "neither --cache-dir nor a home directory") != NULL, "which is said");
+		ok(seteuid(0) == 0, "root again");
+	}
+}
+
 static void
 default_place(void)
 {
@@ -152,6 +177,35 @@ default_place(void)
 	p = cachedir_path(NULL);
 	is_str(p, "/h/.cache/mstools", "unless it is relative; then $HOME");
 	free(p);
+	setenv("HOME", "relative", 1);
+	home_place();
+	unsetenv("HOME");
+	home_place();
+}
+
+/* Another user's directory, another user's file, and a directory that is closed to us. */
+static void
+foreign(const char *path, int fd)
+{
+	struct secret s = SECRET_INIT;
+	struct err err = ERR_INIT;
+
+	if (geteuid() != 0)
+		return;
+	ok(chown(path, NOBODY, (gid_t)-1) == 0, "a directory of another user");
+	is_int(cachedir_open(path, &err), -1, "is not opened");
+	is_str(err.text, "the cache directory belongs to user 65534, not to user 0", "and why");
+	ok(chown(path, 0, (gid_t)-1) == 0, "ours again");
+	ok(fchownat(fd, "f", NOBODY, (gid_t)-1, 0) == 0, "a file of another user");
+	is_int(cachedir_read(fd, "f", 11, &s, &err), -1, "is not read");
+	is_str(err.text, "the cached file is not used: belongs to another user", "and why");
+	is_int(s.len, 0, "nothing of it");
+	ok(chmod(t_tmpdir(), 0700) == 0 && seteuid(NOBODY) == 0, "as another user");
+	is_int(cachedir_open(t_tmpdir(), &err), -1, "a directory that is closed to us");
+	ok(strstr(err.text, "cannot open the cache directory: Permission denied") != NULL, "is called so: %s",
+	    err.text);
+	ok(seteuid(0) == 0, "root again");
+	secret_release(&s);
 }
 
 static void
@@ -175,6 +229,7 @@ directory(void)
 	secret_release(&s);
 	ok(mkfifoat(fd, "fifo", 0600) == 0, "a FIFO");
 	is_int(cachedir_read(fd, "fifo", 10, &s, &err), -1, "is not read, and does not hold us up");
+	foreign(path, fd);
 	close(fd);
 	chmod(path, 0755);
 	fd = cachedir_open(path, &err);
