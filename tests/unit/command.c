@@ -1,4 +1,5 @@
 /* Unit test of lib/entra/command. */
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -124,6 +125,65 @@ background(void)
 	is_int(err.kind, ERR_AGAIN, "the status is");
 }
 
+static void
+few_descriptors(void)
+{
+	struct rlimit was, few;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC), n;
+
+	close(fd); /* the lowest that is free */
+	getrlimit(RLIMIT_NOFILE, &was);
+	few = was;
+	for (n = 0; n < 3; n++) { /* /dev/null, the two ends of the pipe */
+		few.rlim_cur = (rlim_t)(fd + n);
+		setrlimit(RLIMIT_NOFILE, &few);
+		is_int(run("echo", NULL, NULL), -1, "%d descriptors", n);
+		is_int(err.kind, ERR_OS, "%d descriptors: a matter of the system", n);
+		is_str(err.text, "cannot start the token command: Too many open files",
+		    "%d descriptors: is said", n);
+	}
+	setrlimit(RLIMIT_NOFILE, &was);
+	is_int(run("echo", NULL, NULL), 0, "later");
+	is_int(open("/dev/null", O_RDONLY | O_CLOEXEC), fd, "nothing was left open");
+	close(fd);
+}
+
+/*
+ * With a terminal the command stays in our process group: only so may it ask
+ * there, and Ctrl-C reaches it.  Without one it has its own, and what it starts
+ * ends with it.  The result of a child in a session of its own: 0 ours, 1 its own.
+ */
+static int
+group_of_command(bool terminal)
+{
+	int status = -1, pt = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), tty;
+	char ours[20];
+	pid_t pid;
+
+	if (pt == -1 || grantpt(pt) == -1 || unlockpt(pt) == -1)
+		return -1;
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		tty = terminal ? open(ptsname(pt), O_RDWR | O_CLOEXEC) : 0;
+		snprintf(ours, sizeof ours, "%d\n", (int)getpgrp());
+		if (tty == -1 || run("cut -d ' ' -f 5 /proc/$$/stat", NULL, NULL) == -1)
+			_exit(9);
+		_exit(strcmp(out.s, ours) == 0 ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	close(pt);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+groups(void)
+{
+	is_int(group_of_command(true), 0, "with a terminal: our process group");
+	is_int(group_of_command(false), 1, "without one: its own");
+}
+
 int
 main(void)
 {
@@ -132,6 +192,8 @@ main(void)
 	statuses();
 	limits();
 	background();
+	few_descriptors();
+	groups();
 	secret_release(&out);
 	return done_testing();
 }
