@@ -249,30 +249,41 @@ else
 	wait_for "grep -q ' POST ' '$endpoint_log'"
 	crashed 'mstoken, with a secret' $pid
 	endpoint_down
-	for at in authenticate examine; do
-		exchange_up -e "on $at: stall"
-		tokened() {
-			exec "$crash" "$@" <token
-		}
-		# of the parent, then of the worker: it is the child of the one that we started
+	tokened() {
+		exec "$crash" "$@" <token
+	}
+	# crash_at EVENT PROGRAM ARG...: of the parent, then of the worker: it is the child of the one that we started
+	crash_at() {
+		at=$1 program=$2
+		shift
+		exchange_up -e 'messages 2' -e "on $at: stall"
 		for who in parent worker; do
 			: >"$exchange_log"
-			spawn victim tokened msfetch $imap_args -u $box --timeout 30 ../md2
+			spawn victim tokened "$@" $imap_args -u $box --timeout 30
 			wait_for "grep -qi ' C: .*$at' '$exchange_log'"
 			worker=$(cat /proc/$pid/task/$pid/children)
-			is "$(cat /proc/${worker% }/comm)" msworker 'there is a worker'
+			is "$(cat /proc/${worker% }/comm)" msworker "$program, at $at: there is a worker"
 			if [ $who = parent ]; then
-				crashed "msfetch, at $at" $pid
+				crashed "$program, at $at" $pid
 			else
 				kill -SEGV ${worker% }
 				wait_for "! alive ${worker% }"
-				is "$(find cores -name 'core*' -type f)" '' "a worker that crashes at $at leaves no core file"
+				is "$(find cores -name 'core*' -type f)" '' "a worker of $program that crashes at $at leaves no core file"
 				kill $pid
 				finish $pid
 			fi
 			unlike "$(cat victim.out victim.err)" "$(cut -c 1-100 token)" 'no token shown'
 		done
 		exchange_down
-	done
+	}
+	exchange_up -e 'messages 2'
+	msfetch $imap_args -u $box md3 <token >receipts
+	exchange_down
+	crash_at authenticate msfetch ../md2
+	crash_at examine msfetch ../md2
+	crash_at authenticate msls INBOX
+	crash_at 'uid fetch' msls INBOX
+	crash_at authenticate msmark --seen ../receipts
+	crash_at 'uid store' msmark --seen ../receipts
 fi
 done_testing
