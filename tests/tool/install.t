@@ -25,6 +25,25 @@ printf 'eyJ0.eyJ9.x\n' >"$T/token"
 run bin/msls -u box@contoso.example --host localhost --port 1 --ca-file "$root/tests/lib/sh" INBOX <"$T/token"
 stderr_unlike 'worker' 'the worker is found'
 
+# And where it is not, or may not be run.
+built_in=$(strings bin/msls | grep -x '/.*/libexec/mstools' | head -n 1)/msworker
+if [ -x "$built_in" ]; then
+	skip 'no worker' "there is one in $built_in"
+else
+	chmod 644 libexec/mstools/msworker
+	run bin/msls -u box@contoso.example --host localhost --port 1 INBOX <"$T/token"
+	status_is 71 'a worker that is not executable'
+	stderr_like "^msls: $built_in: cannot run the worker: No such file" 'the last place is named'
+	mv libexec/mstools/msworker libexec/msworker
+	chmod 755 libexec/msworker
+	run bin/msls -u box@contoso.example --host localhost --port 1 --ca-file "$root/tests/lib/sh" INBOX <"$T/token"
+	stderr_unlike 'worker' 'it is also found in libexec itself'
+	rm libexec/msworker
+	run bin/msls -u box@contoso.example --host localhost --port 1 INBOX <"$T/token"
+	status_is 71 'no worker at all'
+	stderr_like '^hint: .*install again' 'and what to do'
+fi
+
 if command -v bash >/dev/null 2>&1; then
 	mkdir -p "$HOME/.config/mstools"
 	printf 'account work {\n}\n\taccount "two" { user = x }\n' >"$HOME/.config/mstools/config"
