@@ -2,7 +2,8 @@
  * plan_batch: what becomes of the messages that plan_next handed out, and how
  * far settled may go.
  *
- * - An entry goes E_WAIT → E_OUT → E_CAME → E_DONE.
+ * - An entry goes E_WAIT → E_OUT → E_CAME → E_DONE; from E_LEFT to E_OUT again if it
+ *   is awaited.
  * - Entries of a batch lie between two indices, so that nothing here walks over
  *   all messages: `next` and `low` only move up (plan_back sets next back).
  * - A group holds the messages of a failed batch: the first goes out alone; if

@@ -7,7 +7,7 @@
 enum entry_state {
 	E_WAIT,	   /* to be handed out */
 	E_SUSPECT, /* to be handed out, in its group's own way */
-	E_OUT,	   /* in a batch */
+	E_OUT,	   /* in a batch, or awaited (plan_await) */
 	E_CAME,	   /* its body is whole, not committed */
 	E_DONE,
 	E_LEFT /* not in this run */
@@ -18,7 +18,7 @@ struct entry {
 	uint32_t uid;
 	uint32_t size; /* cut at 4 GiB; 0 not known */
 	int64_t date;
-	uint32_t batch; /* E_OUT: its batch; E_SUSPECT: its group */
+	uint32_t batch; /* E_OUT: its batch, 0 for none; E_SUSPECT: its group */
 	uint8_t state;	/* enum entry_state */
 	uint8_t limit;	/* below settled: the limit that had left it out, else LIMITS */
 	bool joined;	/* no UID that exists lies between the entry before and this one */

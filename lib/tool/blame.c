@@ -22,7 +22,9 @@ times_stuck(struct box *b, uint32_t uid)
 	for (i = 0; i < LINK_LANES; i++)
 		if (b->stuck[i].uid == uid)
 			return &b->stuck[i].times;
-	memmove(b->stuck + 1, b->stuck, (LINK_LANES - 1) * sizeof b->stuck[0]);
+	for (i = 0; i < LINK_LANES - 1 && b->stuck[i].uid != 0; i++)
+		;
+	memmove(b->stuck + 1, b->stuck, i * sizeof b->stuck[0]);
 	b->stuck[0].uid = uid;
 	b->stuck[0].times = 0;
 	return &b->stuck[0].times;

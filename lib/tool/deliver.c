@@ -74,7 +74,8 @@ arrived(struct run *r, struct lane_work *l, struct task *t, const struct wire_me
 	struct box *b = t->box;
 
 	l->used = true;
-	t->came++;
+	if (t->kind != TASK_BARE || t->uid == m->row.uid)
+		t->came++;
 	b->good = m->row.uid;
 	blame_came(r, b, m->row.uid);
 	if (takeover_body(r, b, m))
@@ -210,6 +211,19 @@ check(struct run *r, struct task *batch, const char *why)
 	task_queue(r, t);
 }
 
+/* The same for one on trial. */
+static void
+check_bare(struct run *r, const struct task *bare)
+{
+	struct task *t = task_new(TASK_CHECK, bare->box);
+
+	t->uid = bare->uid;
+	t->count = 1;
+	task_ranges(t, bare->range, bare->nrange);
+	snprintf(t->why, sizeof t->why, "%s", WHY_EMPTY);
+	task_queue(r, t);
+}
+
 static bool
 answered(const struct task *t, uint32_t uid)
 {
@@ -225,7 +239,7 @@ static void
 gone(struct run *r, struct task *t, uint32_t uid)
 {
 	log_v(1, "%s: message %u has gone from the server", t->box->name, uid);
-	if (t->retry)
+	if (t->retry || t->batch == 0)
 		poison_gone(r, t->box, uid);
 	if (!r->over)
 		box_done_uid(r, t->box, uid);
@@ -239,6 +253,13 @@ checked(struct run *r, struct task *t)
 	size_t n = plan_missing(t->box->plan, t->batch, &uids), i;
 	uint32_t *copy = n == 0 ? NULL : xreallocarray(NULL, n, sizeof *copy);
 
+	if (t->batch == 0) {
+		if (answered(t, t->uid))
+			poison_failed(r, t, UNBROKEN, t->why);
+		else
+			gone(r, t, t->uid);
+		return;
+	}
 	if (n > 0)
 		memcpy(copy, uids, n * sizeof *copy);
 	for (i = 0; i < n && !r->over; i++)
@@ -313,9 +334,12 @@ box_answer(struct run *r, struct task *t, const struct wire_done *d)
 			refused(r, t, d->text);
 		break;
 	case TASK_BARE:
-		if (t->came == 0)
-			poison_failed(r, t, UNBROKEN,
-			    d->result == DONE_OK ? *t->why ? t->why : WHY_EMPTY : d->text);
+		if (t->came > 0)
+			break;
+		if (d->result == DONE_OK && *t->why == '\0')
+			check_bare(r, t);
+		else
+			poison_failed(r, t, UNBROKEN, d->result == DONE_OK ? t->why : d->text);
 		break;
 	case TASK_PROBE:
 		if (t->came == 0)

@@ -5,10 +5,10 @@
  * fails there too, without INTERNALDATE and FLAGS, either of which may be what
  * breaks the reply.  If that fails as well it is put aside, so that the others
  * go on: one of them that comes proves that the server answers.  Then it is asked
- * for once more, since the server may have been ill for a while, and only if it
- * fails again is it quarantined, with a widening schedule of retries.  Where no other
- * follows, messages that came before are asked for again.  Without proof the server
- * is taken to be ill, and nothing is quarantined.
+ * for once more, since the server may have been ill for a while.  If it fails again,
+ * and another one comes again, it is quarantined, with a widening schedule of
+ * retries.  Where no other follows, messages that came before are asked for.  Without
+ * proof the server is taken to be ill, and nothing is quarantined.
  *
  * Where the connection broke, something between here and the server may be what
  * ends each connection after so many bytes or seconds, and then what is too long
@@ -37,7 +37,7 @@ struct trial {
 	struct box *box;
 	uint32_t uid;
 	bool aside;	  /* everything was tried; waits for proof */
-	bool proven;	  /* there was some; it is asked for for the last time */
+	bool proven;	  /* there was some, and it was asked for once more */
 	uint64_t carried; /* the most, by those that broke; UNBROKEN: an answer, or the worker's end */
 	unsigned probes;
 	char reason[256];
@@ -86,12 +86,13 @@ poison_free(struct run *r)
 }
 
 static void
-ask_bare(struct run *r, const struct trial *t)
+ask_bare(struct run *r, const struct trial *t, bool dated)
 {
 	struct wire_range uid = { t->uid, t->uid };
 	struct task *bare = task_new(TASK_BARE, t->box);
 
 	bare->uid = t->uid;
+	bare->dated = dated;
 	bare->count = 1;
 	task_ranges(bare, &uid, 1);
 	task_queue(r, bare);
@@ -110,7 +111,7 @@ begin(struct run *r, const struct task *alone, uint64_t carried, const char *why
 	t->next = r->trials;
 	r->trials = t;
 	t->box->trials++;
-	ask_bare(r, t);
+	ask_bare(r, t, false);
 }
 
 struct lookup {
@@ -201,6 +202,8 @@ poison_failed(struct run *r, struct task *t, uint64_t carried, const char *why)
 
 	if (t->retry) {
 		reschedule(r, t, why);
+	} else if (trial == NULL && t->kind == TASK_BARE) {
+		return; /* it came meanwhile, by another task */
 	} else if (trial == NULL) {
 		begin(r, t, carried, why);
 	} else {
@@ -208,19 +211,19 @@ poison_failed(struct run *r, struct task *t, uint64_t carried, const char *why)
 			trial->carried = carried;
 		snprintf(trial->reason, sizeof trial->reason, "%s", why);
 		plan_leave(t->box->plan, t->uid);
-		if (trial->proven && provable(r, trial))
-			convict(r, trial);
-		else
-			trial->aside = true;
+		trial->aside = true;
 	}
 }
 
 void
 poison_gone(struct run *r, const struct box *b, uint32_t uid)
 {
+	struct trial *t = find(r, b, uid);
 	struct err e = ERR_INIT;
 
-	if (state_poison_delete(r->store.state, b->gen.id, uid, &e) == -1)
+	if (t != NULL)
+		end(r, t);
+	else if (state_poison_delete(r->store.state, b->gen.id, uid, &e) == -1)
 		run_fatal(r, &e);
 }
 
@@ -237,7 +240,7 @@ once_more(struct run *r, struct trial *t)
 	t->aside = false;
 	t->proven = true;
 	plan_await(t->box->plan, t->uid);
-	ask_bare(r, t);
+	ask_bare(r, t, true);
 }
 
 void
@@ -247,10 +250,16 @@ poison_proof(struct run *r, const struct box *b, uint32_t uid, uint64_t carried)
 
 	for (; t != NULL && !r->over; t = next) {
 		next = t->next;
-		if (t->box == b && t->uid == uid)
+		if (t->box == b && t->uid == uid) {
+			if (t->proven && t->carried != UNBROKEN)
+				r->flaky = true;
 			end(r, t);
-		else if (t->aside && proves(r, t, carried))
-			once_more(r, t);
+		} else if (t->aside && proves(r, t, carried)) {
+			if (t->proven)
+				convict(r, t);
+			else
+				once_more(r, t);
+		}
 	}
 }
 

@@ -74,7 +74,7 @@ struct box {
 	struct {
 		uint32_t uid; /* 0: none */
 		unsigned times;
-	} stuck[LINK_LANES]; /* at which connections broke (blame.c), the last first */
+	} stuck[LINK_LANES]; /* at which connections broke (blame.c) */
 	uint32_t good;	     /* a UID whose body came whole: a probe asks for it; 0 none yet */
 };
 
@@ -95,14 +95,15 @@ struct task {
 	uint32_t id;
 	enum task_kind kind;
 	struct box *box; /* NULL for TASK_LOOK */
-	uint32_t batch;	 /* TASK_BATCH, _CHECK, _BARE */
+	uint32_t batch;	 /* TASK_BATCH and its _CHECK; 0: the _CHECK of a _BARE */
 	uint32_t uid;	 /* alone, _BARE, _ANCHOR: that one; else 0 */
 	int64_t date;	 /* TASK_ANCHOR: what it was */
 	bool alone, retry;
-	uint32_t count;		  /* messages that may come */
-	uint32_t came;		  /* messages that came */
-	uint32_t surplus;	  /* and such as nobody wanted */
-	bool begun;		  /* a body has begun and not ended */
+	bool dated;	  /* TASK_BARE: with date and flags all the same, since it may be well by now */
+	uint32_t count;	  /* messages that may come */
+	uint32_t came;	  /* messages that came */
+	uint32_t surplus; /* and such as nobody wanted */
+	bool begun;	  /* a body has begun and not ended */
 	struct wire_range *range; /* owned */
 	size_t nrange;
 	uint32_t *answered; /* TASK_CHECK: owned */
@@ -263,7 +264,7 @@ void blame_came(struct run *r, struct box *, uint32_t uid);
  */
 #define UNBROKEN 0
 void poison_failed(struct run *r, struct task *, uint64_t carried, const char *why);
-/* uid of a retry is gone from the server: nothing to try any more. */
+/* uid, a retry or on trial, is gone from the server: nothing to try any more. */
 void poison_gone(struct run *r, const struct box *, uint32_t uid);
 /*
  * A body came whole, over a connection that has carried so many bytes: proof

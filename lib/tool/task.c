@@ -188,6 +188,12 @@ next_task(struct run *r)
 }
 
 static uint32_t
+ask_dated(const struct run *r)
+{
+	return ASK_DATE | (r->o->keep_flags ? ASK_FLAGS : 0);
+}
+
+static uint32_t
 ask_of(const struct run *r, const struct task *t)
 {
 	switch (t->kind) {
@@ -196,8 +202,9 @@ ask_of(const struct run *r, const struct task *t)
 	case TASK_ANCHOR:
 		return ASK_DATE;
 	case TASK_BATCH:
-		return ASK_BODY | ASK_DATE | (r->o->keep_flags ? ASK_FLAGS : 0);
+		return ASK_BODY | ask_dated(r);
 	case TASK_BARE:
+		return ASK_BODY | (t->dated ? ask_dated(r) : 0);
 	case TASK_PROBE:
 		return ASK_BODY;
 	default:

@@ -75,6 +75,16 @@ fetch md
 status_is 0 'a server that is ill for a while'
 ok 'all are delivered' mdcmp -n md orig/INBOX
 
+serve_odd -e 'message 4 no Server Busy x3' -e 'on uid fetch body #5+: no Server Busy'
+fetch md
+status_is 75 'and again, after some messages'
+stderr_unlike 'is quarantined, and' 'nothing is quarantined'
+
+serve_odd -e 'message 4 nodata x3' -e 'on uid fetch body #4: default; expunge INBOX 4'
+fetch md
+status_is 0 'a suspect that goes away'
+is "$(uids)" '1 2 3 5 6 7 8 9 10' 'is no error'
+
 serve_odd -e 'bytes 200000' -e 'messages 1' -e 'bytes 30000' -e 'messages 3' -e 'message 11 cut 150000 close'
 fetch md
 status_is 65 'where much of it came, more must come after it'

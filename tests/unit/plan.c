@@ -510,7 +510,6 @@ test_suspects(void)
 	plan_free(p);
 }
 
-/* The worst case: nothing of a batch comes when one of it is bad. */
 static void
 test_await(void)
 {
@@ -533,6 +532,7 @@ test_await(void)
 	plan_free(p);
 }
 
+/* The worst case: nothing of a batch comes when one of it is bad. */
 static void
 test_suspects_blind(void)
 {
