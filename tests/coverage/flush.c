@@ -14,7 +14,8 @@ void __real__exit(int) __attribute__((noreturn));
 void __wrap__exit(int) __attribute__((noreturn));
 int __real_raise(int);
 int __wrap_raise(int);
-int __wrap___gcov_execve(const char *, char *const[], char *const[]);
+int __real_execve(const char *, char *const[], char *const[]);
+int __wrap_execve(const char *, char *const[], char *const[]);
 
 static void
 flush(void)
@@ -37,10 +38,9 @@ __wrap_raise(int sig)
 	return __real_raise(sig);
 }
 
-/* What gcc calls in place of execve. */
 int
-__wrap___gcov_execve(const char *path, char *const argv[], char *const env[])
+__wrap_execve(const char *path, char *const argv[], char *const env[])
 {
 	flush();
-	return execve(path, argv, env);
+	return __real_execve(path, argv, env);
 }
