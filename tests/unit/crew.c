@@ -552,6 +552,33 @@ test_unrunnable(void)
 	free(was);
 }
 
+/* What the child has to do before it runs the worker takes descriptors, too. */
+static void
+test_few(void)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, "connect");
+	struct rlimit was, few;
+	int n, w;
+
+	if (c == NULL)
+		return;
+	getrlimit(RLIMIT_NOFILE, &was);
+	few = was;
+	for (n = 2; n < 20; n++) { /* from those of the socket on */
+		few.rlim_cur = (rlim_t)(lowest() + n);
+		setrlimit(RLIMIT_NOFILE, &few);
+		w = start(c, 0);
+		setrlimit(RLIMIT_NOFILE, &was);
+		if (!ok(w != -1, "%d descriptors: a child", n) || next(c, CREW_PACKET))
+			break;
+		ok(ev->type == CREW_LOST, "and no worker");
+		is_str(ev->fail.text, "cannot run the worker: Too many open files", "with a reason");
+	}
+	ok(n > 2 && n < 20, "with more it runs");
+	crew_close(c);
+}
+
 static void
 test_trace(void)
 {
@@ -622,6 +649,7 @@ main(int argc, char **argv)
 	test_orphan();
 	test_no_worker();
 	test_unrunnable();
+	test_few();
 	test_trace();
 	test_backoff();
 	free(ev);
