@@ -149,12 +149,15 @@ state_exec(struct state *st, sqlite3_stmt *s, struct err *err)
 }
 
 const char *
-state_text(sqlite3_stmt *s, int column)
+state_text(struct state *st, sqlite3_stmt *s, int column, struct err *err)
 {
 	const unsigned char *text = sqlite3_column_text(s, column);
 
-	if (text == NULL) /* no such column is NULL by the schema */
+	if (text == NULL && sqlite3_errcode(st->db) == SQLITE_NOMEM)
 		util_no_memory();
+	if (text == NULL)
+		err_set(err, ERR_IO, STAGE_FILE, st->path, "cannot read the state: a name is missing%s",
+		    hint_of(SQLITE_CORRUPT));
 	return (const char *)text;
 }
 

@@ -205,6 +205,7 @@ gen_loop(struct state *st, const char *user, const char *host, const char *sql, 
 {
 	struct state_gen g;
 	sqlite3_stmt *s;
+	const char *name;
 	int64_t mailbox;
 	int rc;
 
@@ -215,7 +216,8 @@ gen_loop(struct state *st, const char *user, const char *host, const char *sql, 
 		sqlite3_bind_int64(s, 2, number);
 	while ((rc = state_step(st, s, err)) == 1) {
 		gen_read(s, 1, &g);
-		if ((rc = cb(state_text(s, 0), &g, arg)) != 0)
+		name = state_text(st, s, 0, err);
+		if ((rc = name == NULL ? -1 : cb(name, &g, arg)) != 0)
 			break;
 	}
 	sqlite3_finalize(s);
@@ -248,6 +250,7 @@ state_gen_every(struct state *st,
     int (*cb)(const char *, const char *, const char *, const struct state_gen *, void *), void *arg,
     struct err *err)
 {
+	const char *user, *host, *name;
 	struct state_gen g;
 	sqlite3_stmt *s;
 	int rc;
@@ -261,7 +264,11 @@ state_gen_every(struct state *st,
 		return -1;
 	while ((rc = state_step(st, s, err)) == 1) {
 		gen_read(s, 3, &g);
-		if ((rc = cb(state_text(s, 0), state_text(s, 1), state_text(s, 2), &g, arg)) != 0)
+		rc = -1;
+		if ((user = state_text(st, s, 0, err)) != NULL &&
+		    (host = state_text(st, s, 1, err)) != NULL && (name = state_text(st, s, 2, err)) != NULL)
+			rc = cb(user, host, name, &g, arg);
+		if (rc != 0)
 			break;
 	}
 	sqlite3_finalize(s);
@@ -273,6 +280,7 @@ state_name_each(struct state *st, const char *user, const char *host,
     int (*cb)(int64_t, const char *, void *), void *arg, struct err *err)
 {
 	sqlite3_stmt *s;
+	const char *name;
 	int64_t mailbox;
 	int rc;
 
@@ -282,9 +290,11 @@ state_name_each(struct state *st, const char *user, const char *host,
 	if (s == NULL)
 		return -1;
 	sqlite3_bind_int64(s, 1, mailbox);
-	while ((rc = state_step(st, s, err)) == 1)
-		if ((rc = cb(sqlite3_column_int64(s, 0), state_text(s, 1), arg)) != 0)
+	while ((rc = state_step(st, s, err)) == 1) {
+		name = state_text(st, s, 1, err);
+		if ((rc = name == NULL ? -1 : cb(sqlite3_column_int64(s, 0), name, arg)) != 0)
 			break;
+	}
 	sqlite3_finalize(s);
 	return rc;
 }

@@ -81,8 +81,8 @@ sqlite3_stmt *state_stmt(struct state *, enum state_sql, struct err *);
 sqlite3_stmt *state_prepare(struct state *, const char *sql, struct err *);
 /* 1 a row, 0 done (and reset), -1 err (and reset). */
 int state_step(struct state *, sqlite3_stmt *, struct err *);
-/* The column's text, foreign; never NULL. */
-const char *state_text(sqlite3_stmt *, int column);
+/* The column's text, foreign.  NULL with err set: the file is damaged, since the schema has no text that may be NULL. */
+const char *state_text(struct state *, sqlite3_stmt *, int column, struct err *);
 /* Runs a statement that gives no rows.  0, -1. */
 int state_exec(struct state *, sqlite3_stmt *, struct err *);
 

@@ -276,9 +276,12 @@ row_loop(struct state *st, sqlite3_stmt *s, int (*cb)(const struct state_row *, 
 	int rc;
 
 	while ((rc = state_step(st, s, err)) == 1) {
-		row.user = state_text(s, 0);
-		row.host = state_text(s, 1);
-		row.folder = state_text(s, 2);
+		if ((row.user = state_text(st, s, 0, err)) == NULL ||
+		    (row.host = state_text(st, s, 1, err)) == NULL ||
+		    (row.folder = state_text(st, s, 2, err)) == NULL) {
+			rc = -1;
+			break;
+		}
 		row.uidvalidity = (uint32_t)sqlite3_column_int64(s, 3);
 		row.gen = sqlite3_column_int64(s, 4);
 		state_msg_read(s, 5, &row.msg);

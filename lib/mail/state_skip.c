@@ -129,6 +129,7 @@ state_poison_each(struct state *st, int64_t gen, int (*cb)(const struct state_po
 	    "WHERE gen = ?1 ORDER BY +uid",
 	    err);
 	struct state_poison p;
+	const char *reason;
 	int rc;
 
 	if (s == NULL)
@@ -141,8 +142,12 @@ state_poison_each(struct state *st, int64_t gen, int (*cb)(const struct state_po
 		p.next = sqlite3_column_int64(s, 2);
 		p.tries = (uint32_t)sqlite3_column_int64(s, 3);
 		p.reported = sqlite3_column_int(s, 4) != 0;
-		snprintf(p.reason, sizeof p.reason, "%s", state_text(s, 5));
-		if ((rc = cb(&p, arg)) != 0)
+		rc = -1;
+		if ((reason = state_text(st, s, 5, err)) != NULL) {
+			snprintf(p.reason, sizeof p.reason, "%s", reason);
+			rc = cb(&p, arg);
+		}
+		if (rc != 0)
 			break;
 	}
 	sqlite3_finalize(s);

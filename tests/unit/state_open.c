@@ -181,6 +181,86 @@ test_damage(void)
 	free(path);
 }
 
+static int
+on_gen(const char *folder, const struct state_gen *g, void *arg)
+{
+	(void)folder;
+	(void)g;
+	(void)arg;
+	return 0;
+}
+
+static int
+on_gen_of(const char *user, const char *host, const char *folder, const struct state_gen *g, void *arg)
+{
+	(void)user;
+	(void)host;
+	return on_gen(folder, g, arg);
+}
+
+static int
+on_name(int64_t id, const char *name, void *arg)
+{
+	(void)id;
+	(void)name;
+	(void)arg;
+	return 0;
+}
+
+static int
+on_poison(const struct state_poison *p, void *arg)
+{
+	(void)p;
+	(void)arg;
+	return 0;
+}
+
+static int
+on_row(const struct state_row *row, void *arg)
+{
+	(void)row;
+	(void)arg;
+	return 0;
+}
+
+/* A text that is NULL, which the schema forbids: each loop says so, and none goes on with it. */
+static void
+test_missing_text(void)
+{
+	char *path = path_of("missing.db");
+	struct state_poison p = { .uid = 3, .reason = "no data" };
+	struct state *st = open_state(path);
+	struct state_gen g;
+
+	state_begin(st, &err);
+	state_gen_new(st, USER, HOST, "INBOX", 1, &g, &err);
+	state_poison_put(st, g.id, &p, &err);
+	is_int(state_commit(st, &err), STATE_OK, "a state");
+	group(st, g.id, 1, 2);
+	is_int(state_commit(st, &err), STATE_OK, "with something pending");
+	state_close(st);
+	meddle(path,
+	    "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = "
+	    "replace(replace(sql, 'name TEXT NOT NULL', 'name TEXT'), 'reason TEXT NOT NULL', 'reason TEXT')");
+	meddle(path, "UPDATE folder SET name = NULL; UPDATE poison SET reason = NULL");
+	meddle(path,
+	    "PRAGMA writable_schema = 1; UPDATE sqlite_master SET sql = replace(sql, 'name TEXT,', "
+	    "'name TEXT NOT NULL,') WHERE name = 'folder'; UPDATE sqlite_master SET sql = "
+	    "replace(sql, 'reason TEXT', 'reason TEXT NOT NULL') WHERE name = 'poison'; "
+	    "UPDATE sqlite_master SET sql = replace(sql, 'name TEXT PRIMARY', 'name TEXT NOT NULL PRIMARY')");
+	st = open_state(path);
+	err_clear(&err);
+	is_int(state_gen_each(st, USER, HOST, on_gen, NULL, &err), -1, "a name is missing: generations");
+	is_int(err.kind, ERR_IO, "is an I/O error");
+	ok(strstr(err.text, "damaged") != NULL, "%s", err.text);
+	is_int(state_gen_every(st, on_gen_of, NULL, &err), -1, "all generations");
+	is_int(state_name_each(st, USER, HOST, on_name, NULL, &err), -1, "names");
+	is_int(state_poison_each(st, g.id, on_poison, NULL, &err), -1, "quarantine");
+	is_int(state_pending_each(st, on_row, NULL, &err), -1, "what is pending");
+	state_close(st);
+	free(path);
+}
+
 /* A process that is killed within a transaction, or after one. */
 static void
 test_killed(void)
@@ -368,6 +448,7 @@ main(void)
 	test_open();
 	test_refusals();
 	test_damage();
+	test_missing_text();
 	test_killed();
 	test_busy();
 	test_full();
