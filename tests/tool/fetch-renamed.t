@@ -299,7 +299,7 @@ is "$status $(got)" '0 Box 4;' 'moved out of a deleted folder'
 
 # What was in quarantine came under the other name: a retry under the first one does not bring it again.
 {
-	printf '%s\n' 'folder Old 77' 'messages Old 5' 'message Old 3 nodata x3'
+	printf '%s\n' 'folder Old 77' 'messages Old 5' 'message Old 3 nodata x4'
 	mail -e Old '1 5'
 } >scenario
 serve_odd scenario
