@@ -54,10 +54,13 @@ verified(const char *jwt, EVP_PKEY *key, enum opt_alg alg)
 {
 	size_t n, text = (size_t)(strrchr(jwt, '.') - jwt);
 	unsigned char *sig = part(jwt, 2, &n);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_MD_CTX *ctx;
 	EVP_PKEY_CTX *p = NULL;
 	bool good;
 
+	if (sig == NULL)
+		return false; /* the flipped bit made no digit of it */
+	ctx = EVP_MD_CTX_new();
 	good = EVP_DigestVerifyInit(ctx, &p, EVP_sha256(), NULL, key) == 1;
 	if (alg == ALG_PS256)
 		good = good && EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING) == 1 &&
