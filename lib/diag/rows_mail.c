@@ -70,23 +70,6 @@ static const struct diag_row rows[] = {
 	},
 },
 {
-	.stages = FETCH, .pattern = "cannot be had now",
-	.kinds = K(ERR_AGAIN),
-	.sample = "message 4711 cannot be had now (connection reset by peer), and nothing shows that it is the message's fault",
-	.title = "a message cannot be had now",
-	.cause = {
-		{ .cause = "the server is ill: what it gave before it does not give now either",
-		  .cure = "nothing: the next run tries again; no message is quarantined without proof that the server is well" },
-		{ .cause = "something on the way (a proxy, a firewall, a tunnel) ends each connection after so many bytes or minutes, "
-		    "and this message is longer than that",
-		  .tell = "it is one of the longest in the folder, and from another network it comes:\n"
-		    "\t{mstoken} | {msls} {sh:folder}",
-		  .cure = "have that limit raised, or fetch from elsewhere; what is short enough has been fetched" },
-		{ .cause = "the line is slower than 1 KiB/s",
-		  .cure = "a larger --timeout, or a better line" },
-	},
-},
-{
 	.stages = SESSION, .pattern = "AccessTokenExpired|token*expired|token has run out",
 	.sample = "BYE Session invalidated - AccessTokenExpired",
 	.title = "the token runs out in mid-run: \"BYE Session invalidated - AccessTokenExpired\"",
@@ -202,6 +185,22 @@ static const struct diag_row rows[] = {
 		{ .cause = "the connection broke; nothing half-received was delivered",
 		  .cure = "the next run goes on where this one ended; if it comes back at the same message, --no-pipeline and "
 		    "-j 1 narrow it down" },
+		{ .cause = "something on the way (a proxy, a firewall, a tunnel) ends each connection after so many bytes or minutes, "
+		    "and a message is longer than that",
+		  .tell = "it is one of the longest in the folder, and from another network it comes:\n"
+		    "\t{mstoken} | {msls} {sh:folder}",
+		  .cure = "have that limit raised, or fetch from elsewhere; what is short enough has been fetched" },
+	},
+},
+{
+	.stages = FETCH, .pattern = "cannot be had now",
+	.kinds = K(ERR_AGAIN),
+	.sample = "message 4711 cannot be had now (the server says OK and does not send it), and nothing shows that it is the "
+	    "message's fault",
+	.title = "a message cannot be had now",
+	.cause = {
+		{ .cause = "the server is ill: what it gave before it does not give now either",
+		  .cure = "nothing: the next run tries again; no message is quarantined without proof that the server is well" },
 	},
 },
 {

@@ -153,7 +153,7 @@ state_text(struct state *st, sqlite3_stmt *s, int column, struct err *err)
 {
 	const unsigned char *text = sqlite3_column_text(s, column);
 
-	if (text == NULL && sqlite3_errcode(st->db) == SQLITE_NOMEM)
+	if (text == NULL && sqlite3_column_type(s, column) != SQLITE_NULL)
 		util_no_memory();
 	if (text == NULL)
 		err_set(err, ERR_IO, STAGE_FILE, st->path, "cannot read the state: a name is missing%s",

@@ -77,6 +77,7 @@ apart stalls 'on uid fetch body: stall' msfetch --timeout 5 box
 apart ends_13 'on uid fetch body: bye Connection is closed. 13' msfetch box
 apart ends_14 'on uid fetch body: bye Connection closed. 14' msfetch box
 apart resets 'on uid fetch body: reset' msfetch box
+apart empty 'on uid fetch body: ok FETCH completed.' msfetch box
 apart garbles 'on uid fetch body: send garbage (; close' msfetch box
 
 #
@@ -307,6 +308,7 @@ session ends_13 75 'ended the session'
 session ends_14 75 'about ten errors'
 session stalls 75 'firewall forgot the connection'
 session resets 75 'the connection broke'
+session empty 75 'the server is ill'
 session garbles '7[56]' 'does not belong here|connection broke'
 exchange 'messages 9'
 fetch --pipe 'exit 1' boxp1
