@@ -245,6 +245,15 @@ gone(struct run *r, struct task *t, uint32_t uid)
 		box_done_uid(r, t->box, uid);
 }
 
+static void
+checked_bare(struct run *r, struct task *t)
+{
+	if (answered(t, t->uid))
+		poison_failed(r, t, UNBROKEN, t->why);
+	else
+		gone(r, t, t->uid);
+}
+
 /* What is gone is done with; what is not is under suspicion. */
 static void
 checked(struct run *r, struct task *t)
@@ -253,13 +262,6 @@ checked(struct run *r, struct task *t)
 	size_t n = plan_missing(t->box->plan, t->batch, &uids), i;
 	uint32_t *copy = n == 0 ? NULL : xreallocarray(NULL, n, sizeof *copy);
 
-	if (t->batch == 0) {
-		if (answered(t, t->uid))
-			poison_failed(r, t, UNBROKEN, t->why);
-		else
-			gone(r, t, t->uid);
-		return;
-	}
 	if (n > 0)
 		memcpy(copy, uids, n * sizeof *copy);
 	for (i = 0; i < n && !r->over; i++)
@@ -328,7 +330,9 @@ box_answer(struct run *r, struct task *t, const struct wire_done *d)
 		batch_done(r, t, d);
 		break;
 	case TASK_CHECK:
-		if (d->result == DONE_OK)
+		if (d->result == DONE_OK && t->batch == 0)
+			checked_bare(r, t);
+		else if (d->result == DONE_OK)
 			checked(r, t);
 		else
 			refused(r, t, d->text);

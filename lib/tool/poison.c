@@ -202,8 +202,8 @@ poison_failed(struct run *r, struct task *t, uint64_t carried, const char *why)
 
 	if (t->retry) {
 		reschedule(r, t, why);
-	} else if (trial == NULL && t->kind == TASK_BARE) {
-		return; /* it came meanwhile, by another task */
+	} else if (trial == NULL && t->batch == 0) {
+		return; /* it came meanwhile, by another task than TASK_BARE or its TASK_CHECK */
 	} else if (trial == NULL) {
 		begin(r, t, carried, why);
 	} else {
