@@ -11,14 +11,8 @@ fetch() {
 
 # serve SCENARIO...: a server with ten messages, some of them odd; originals in orig/INBOX.
 serve_odd() {
-	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
 	rm -rf md orig
-	set -- -e 'messages 10' "$@"
-	exchange_up -d "$T/orig" "$@"
-}
-
-uids() {
-	cut -f 4 "$out_file" | sort -n | tr '\n' ' ' | sed 's/ $//'
+	exchange_anew -d "$T/orig" -e 'messages 10' "$@"
 }
 
 serve_odd -e 'message 4-8 cut 100 close'

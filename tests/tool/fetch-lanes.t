@@ -10,9 +10,8 @@ fetch() {
 }
 
 serve_many() {
-	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
 	rm -rf md orig
-	exchange_up -d "$T/orig" -e 'bytes 300' -e 'messages 1200' "$@"
+	exchange_anew -d "$T/orig" -e 'bytes 300' -e 'messages 1200' "$@"
 }
 
 serve_many

@@ -19,10 +19,6 @@ fetch() {
 	run msfetch $imap_args -u $box "$@" <token
 }
 
-uids() {
-	cut -f 4 "$out_file" | sort -n | tr '\n' ' ' | sed 's/ $//'
-}
-
 fetch whole
 cut -f 4,7 "$out_file" | sort -n >whole.got
 : >parts

@@ -11,9 +11,8 @@ fetch() { # all folders
 }
 
 serve_odd() {
-	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
 	rm -rf md
-	exchange_up "$@"
+	exchange_anew "$@"
 }
 
 # mail tell | -e, FOLDER, UIDS: what is in them; in each folder the same.

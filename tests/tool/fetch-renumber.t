@@ -10,9 +10,8 @@ fetch() {
 }
 
 serve_odd() {
-	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
 	rm -rf md orig
-	exchange_up -d "$T/orig" "$@"
+	exchange_anew -d "$T/orig" "$@"
 }
 
 bodies() {

@@ -7,10 +7,9 @@ printf 'token-one\n' >token
 
 # serve LINE...: a scripted server with twenty messages; originals in orig/INBOX.
 serve_odd() {
-	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
 	rm -rf md orig "$HOME/.cache"
 	set -- -e 'messages 20' "$@"
-	exchange_up -d "$T/orig" "$@"
+	exchange_anew -d "$T/orig" "$@"
 }
 
 fetch() {

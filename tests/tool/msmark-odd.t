@@ -7,14 +7,13 @@ echo token-that-will-do >token
 
 # serve SCENARIO...: a server with eight messages and a folder Processed; receipts in got.
 serve_odd() {
-	[ -z "${exchange_pid:-}" ] || { kill "$exchange_pid"; wait "$exchange_pid" 2>/dev/null; forget "$exchange_pid"; }
 	for line; do
 		shift
 		set -- "$@" -e "$line"
 	done
 	rm -f control
 	mkfifo control
-	exchange_up -c "$T/control" -e 'folder Processed 99' -e 'messages Processed 2' -e 'messages 8' "$@"
+	exchange_anew -c "$T/control" -e 'folder Processed 99' -e 'messages Processed 2' -e 'messages 8' "$@"
 	hold control
 	msls $imap_args -u $box INBOX <token >got || diag 'msls fails'
 	: >"$exchange_log"
