@@ -12,11 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "backoff.h"
 #include "cachedir.h"
 #include "file.h"
+#include "sha256.h"
 
 #define NOTE_MAX 128
 #define NAME_SIZE 64
@@ -26,14 +25,12 @@ struct note {
 };
 
 /* A mailbox is the same in any case (Exchange), and so is a host. */
-static int
+static void
 note_name(const char *user, const char *host, char name[NAME_SIZE])
 {
-	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned char md[SHA256_SIZE];
 	struct str s = STR_INIT;
-	unsigned mdlen = 0;
 	char digits[33];
-	int ok;
 
 	str_adds(&s, user);
 	str_addc(&s, '\0');
@@ -41,13 +38,10 @@ note_name(const char *user, const char *host, char name[NAME_SIZE])
 	for (size_t i = 0; i < s.len; i++)
 		if (s.s[i] >= 'A' && s.s[i] <= 'Z')
 			s.s[i] += 'a' - 'A';
-	ok = EVP_Digest(s.s, s.len, md, &mdlen, EVP_sha256(), NULL);
+	sha256_of(md, s.s, s.len);
 	str_release(&s);
-	if (!ok)
-		return -1;
 	hex(digits, md, 16);
 	snprintf(name, NAME_SIZE, "backoff-%s", digits);
-	return 0;
 }
 
 /* 1 read, 0 none that could be trusted. */
@@ -95,8 +89,7 @@ backoff_note(const char *cache_dir, const char *user, const char *host, unsigned
 	char name[NAME_SIZE];
 	int dirfd, r = 0;
 
-	if (note_name(user, host, name) == -1)
-		return err_set(err, ERR_INTERNAL, STAGE_FILE, NULL, "no SHA-256");
+	note_name(user, host, name);
 	dirfd = cachedir_open(cache_dir, err);
 	if (dirfd == -1)
 		return -1;
@@ -119,8 +112,7 @@ backoff_check(const char *cache_dir, const char *user, const char *host, unsigne
 	int dirfd;
 
 	*secs_left = 0;
-	if (note_name(user, host, name) == -1)
-		return 0;
+	note_name(user, host, name);
 	dirfd = cachedir_open(cache_dir, NULL);
 	if (dirfd == -1)
 		return 0;

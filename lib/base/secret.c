@@ -15,8 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "secret.h"
 #include "util.h"
 
@@ -47,7 +45,7 @@ secret_room(struct secret *x, size_t n)
 	p = pages_get(cap);
 	if (x->s != NULL) {
 		memcpy(p, x->s, x->len + 1);
-		OPENSSL_cleanse(x->s, x->cap);
+		explicit_bzero(x->s, x->cap);
 		munmap(x->s, x->cap);
 	}
 	x->s = p;
@@ -74,7 +72,7 @@ void
 secret_clear(struct secret *x)
 {
 	if (x->s != NULL)
-		OPENSSL_cleanse(x->s, x->len);
+		explicit_bzero(x->s, x->len);
 	x->len = 0;
 }
 
@@ -82,7 +80,7 @@ void
 secret_release(struct secret *x)
 {
 	if (x->s != NULL) {
-		OPENSSL_cleanse(x->s, x->cap);
+		explicit_bzero(x->s, x->cap);
 		munmap(x->s, x->cap);
 	}
 	*x = (struct secret)SECRET_INIT;
@@ -93,7 +91,7 @@ secret_free_string(char *s)
 {
 	if (s == NULL)
 		return;
-	OPENSSL_cleanse(s, strlen(s));
+	explicit_bzero(s, strlen(s));
 	free(s);
 }
 
@@ -115,7 +113,7 @@ secret_hide(char *text)
 			to += n;
 		}
 	}
-	OPENSSL_cleanse(to, (size_t)(from - to) + 1);
+	explicit_bzero(to, (size_t)(from - to) + 1);
 }
 
 void

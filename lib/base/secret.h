@@ -1,5 +1,5 @@
 /*
- * secret: bytes that are cleansed when they go (OPENSSL_cleanse), never
+ * secret: bytes that are cleansed when they go (explicit_bzero), never
  * swapped or dumped where the system allows (MADV_DONTDUMP), never logged.
  */
 #ifndef MSTOOLS_SECRET_H

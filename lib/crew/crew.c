@@ -1,9 +1,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include <openssl/crypto.h>
-#include <openssl/rand.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "crew/crew_priv.h"
@@ -195,7 +193,7 @@ crew_start(struct crew *c, const struct secret *token, int flags, struct err *er
 	r = fill_connect(c, p, token, flags, err);
 	if (r == 0)
 		r = start(c, &c->w[i], p, err);
-	OPENSSL_cleanse(p, sizeof *p);
+	explicit_bzero(p, sizeof *p);
 	free(p);
 	return r == -1 ? -1 : i;
 }
@@ -219,7 +217,7 @@ packet_free(struct packet *p)
 
 	for (i = 0; i < p->nfd; i++)
 		close(p->fds[i]);
-	OPENSSL_cleanse(p->data, p->size); /* it may hold the token */
+	explicit_bzero(p->data, p->size); /* it may hold the token */
 	free(p);
 }
 
@@ -353,7 +351,7 @@ crew_backoff_ms(unsigned attempt)
 {
 	unsigned base = attempt < 5 ? 1000U << attempt : 30000, r = 0;
 
-	RAND_bytes((unsigned char *)&r, sizeof r);
+	(void)random_bytes(&r, sizeof r); /* without them: no jitter */
 	return (int)(base / 2 + r % (base / 2 + 1));
 }
 

@@ -5,8 +5,6 @@
  */
 #include <sys/socket.h>
 
-#include <openssl/crypto.h>
-
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -287,7 +285,7 @@ get_connect(struct worker *w)
 	if (r == -1 || c->head.type != WIRE_CONNECT)
 		return -1;
 	secret_add(&w->token, c->token, c->token_len);
-	OPENSSL_cleanse(c->token, sizeof c->token);
+	explicit_bzero(c->token, sizeof c->token);
 	memcpy(&w->c, c, sizeof w->c);
 	for (i = 0; i < nfd; i++) {
 		if (i == 0 && (c->flags & WIRE_C_TRACE))

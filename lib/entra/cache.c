@@ -5,10 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "base/cachedir.h"
 #include "base/file.h"
+#include "base/sha256.h"
 #include "base/util.h"
 #include "cache.h"
 #include "json.h"
@@ -32,28 +31,23 @@ add_key(struct str *s, const char *v, bool fold)
 	str_addc(s, '\0');
 }
 
-static int
+static void
 make_names(struct cache *c, const struct options *o, const unsigned char fingerprint[32])
 {
-	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned char md[SHA256_SIZE];
 	struct str key = STR_INIT;
-	char digits[2 * 32 + 1];
-	unsigned n = 0;
-	int good;
+	char digits[2 * SHA256_SIZE + 1];
 
 	add_key(&key, o->authority, true);
 	add_key(&key, o->tenant, true);
 	add_key(&key, o->client_id, true);
 	add_key(&key, o->scope, false);
 	str_add(&key, fingerprint, 32);
-	good = EVP_Digest(key.s, key.len, md, &n, EVP_sha256(), NULL);
+	sha256_of(md, key.s, key.len);
 	str_release(&key);
-	if (!good)
-		return -1;
-	hex(digits, md, 32);
+	hex(digits, md, SHA256_SIZE);
 	snprintf(c->name, sizeof c->name, "%s.json", digits);
 	snprintf(c->lock, sizeof c->lock, "%s.lock", digits);
-	return 0;
 }
 
 int
@@ -63,15 +57,11 @@ cache_open(struct cache **cp, const struct options *o, const unsigned char finge
 
 	c->lockfd = -1;
 	c->dirfd = cachedir_open(o->cache_dir, err);
-	if (c->dirfd != -1 && make_names(c, o, fingerprint) == -1) {
-		err_set(err, ERR_INTERNAL, STAGE_FILE, NULL, "no SHA-256");
-		close(c->dirfd);
-		c->dirfd = -1;
-	}
 	if (c->dirfd == -1) {
 		free(c);
 		return -1;
 	}
+	make_names(c, o, fingerprint);
 	*cp = c;
 	return 0;
 }

@@ -4,8 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/crypto.h>
-
 #include <jansson.h>
 
 #include "base/err.h"
@@ -34,7 +32,7 @@ payload(const char *token, size_t len)
 	if (raw == NULL)
 		return NULL;
 	j = json_loadb((char *)raw, n, JSON_REJECT_DUPLICATES, NULL);
-	OPENSSL_cleanse(raw, n);
+	explicit_bzero(raw, n);
 	free(raw);
 	if (!json_is_object(j)) {
 		json_decref(j);

@@ -17,8 +17,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "base/util.h"
 #include "command.h"
 
@@ -215,12 +213,12 @@ collect_some(struct run *r, struct secret *out, struct err *err)
 	if (k == -1)
 		return err_sys(err, ERR_OS, STAGE_CREDENTIAL, errno, NULL, "cannot read from %s", r->c->what);
 	if (out->len + (size_t)k > r->c->max) {
-		OPENSSL_cleanse(buf, sizeof buf);
+		explicit_bzero(buf, sizeof buf);
 		return err_set(err, ERR_CONFIG, STAGE_CREDENTIAL, NULL, "%s printed more than %zu bytes",
 		    r->c->what, r->c->max);
 	}
 	secret_add(out, buf, (size_t)k);
-	OPENSSL_cleanse(buf, (size_t)k);
+	explicit_bzero(buf, (size_t)k);
 	return k > 0;
 }
 

@@ -8,12 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/sha256.h"
 #include "base/util.h"
 #include "command.h"
 #include "credential.h"
@@ -50,7 +50,7 @@ credential_clean(struct secret *s, const char *name, const char **odd, struct er
 		    (unsigned char)s->s[bad] == 0xef || (unsigned char)s->s[bad] >= 0xfe
 			? " (a byte order mark? save it as plain text)"
 			: "");
-	OPENSSL_cleanse(s->s + n, s->len - n);
+	explicit_bzero(s->s + n, s->len - n);
 	s->len = n;
 	if (s->s[0] != ' ' && s->s[n - 1] != ' ')
 		return 0;
@@ -97,13 +97,12 @@ resolve(const char *file)
 static void
 fingerprint(struct credential *c, const char *label, const void *data, size_t n)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	struct sha256 s;
 
-	if (ctx == NULL || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 ||
-	    EVP_DigestUpdate(ctx, label, strlen(label) + 1) != 1 || EVP_DigestUpdate(ctx, data, n) != 1 ||
-	    EVP_DigestFinal_ex(ctx, c->fingerprint, NULL) != 1)
-		util_no_memory();
-	EVP_MD_CTX_free(ctx);
+	sha256_begin(&s);
+	sha256_add(&s, label, strlen(label) + 1);
+	sha256_add(&s, data, n);
+	sha256_end(&s, c->fingerprint);
 }
 
 /* A secret file, which c->name names. */
@@ -247,7 +246,7 @@ credential_open(struct credential *c, const struct options *o, struct err *err)
 		fingerprint(c, "command", o->client_secret_cmd, strlen(o->client_secret_cmd));
 	}
 	if (env != NULL) {
-		OPENSSL_cleanse(env, strlen(env));
+		explicit_bzero(env, strlen(env));
 		unsetenv("MSTOOLS_CLIENT_SECRET");
 	}
 	return r;
@@ -269,7 +268,7 @@ run_command(struct credential *c, struct err *err)
 		return -1;
 	nl = c->secret.len > 0 ? memchr(c->secret.s, '\n', c->secret.len) : NULL;
 	if (nl != NULL) {
-		OPENSSL_cleanse(nl + 1, c->secret.len - (size_t)(nl + 1 - c->secret.s));
+		explicit_bzero(nl + 1, c->secret.len - (size_t)(nl + 1 - c->secret.s));
 		c->secret.len = (size_t)(nl + 1 - c->secret.s);
 	}
 	return clean(c, err);

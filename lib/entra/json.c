@@ -1,8 +1,7 @@
 /* json: see json.h. */
 #include <malloc.h>
 #include <stdlib.h>
-
-#include <openssl/crypto.h>
+#include <string.h>
 
 #include "base/util.h"
 #include "json.h"
@@ -11,7 +10,7 @@ static void
 cleansing_free(void *p)
 {
 	if (p != NULL)
-		OPENSSL_cleanse(p, malloc_usable_size(p));
+		explicit_bzero(p, malloc_usable_size(p));
 	free(p);
 }
 

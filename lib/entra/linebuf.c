@@ -4,8 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "base/util.h"
 #include "linebuf.h"
 
@@ -26,7 +24,7 @@ compact(struct linebuf *l)
 	if (l->back == 0)
 		return;
 	memmove(l->buf.s, l->buf.s + l->back, left);
-	OPENSSL_cleanse(l->buf.s + left, l->buf.len - left);
+	explicit_bzero(l->buf.s + left, l->buf.len - left);
 	l->buf.len = left;
 	l->off -= l->back;
 	l->back = 0;
@@ -137,7 +135,7 @@ linebuf_fill(struct linebuf *l, int wait_ms, struct err *err)
 	k = read(l->fd, buf, sizeof buf);
 	if (k > 0) {
 		secret_add(&l->buf, buf, (size_t)k);
-		OPENSSL_cleanse(buf, (size_t)k);
+		explicit_bzero(buf, (size_t)k);
 	} else if (k == 0) {
 		l->eof = true;
 	} else if (errno == EINTR || errno == EAGAIN) {

@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/crypto.h>
-
 #include "base/file.h"
 #include "base/log.h"
 #include "base/util.h"
@@ -91,7 +89,7 @@ take_client_secret(struct secret *into)
 	if (v == NULL)
 		return;
 	secret_adds(into, v);
-	OPENSSL_cleanse(v, strlen(v));
+	explicit_bzero(v, strlen(v));
 	unsetenv("MSTOOLS_CLIENT_SECRET");
 }
 
@@ -138,7 +136,7 @@ static int
 adopt(struct source *s, const char *tok, size_t len, enum from from)
 {
 	s->from = from;
-	if (s->token.len == len && CRYPTO_memcmp(s->token.s, tok, len) == 0)
+	if (s->token.len == len && memcmp(s->token.s, tok, len) == 0)
 		return 0;
 	secret_clear(&s->token);
 	secret_add(&s->token, tok, len);
@@ -275,7 +273,7 @@ stdin_is_meant(struct source *s, struct err *err)
 	}
 	n = peek(STDIN_FILENO, first);
 	r = n > 0 && source_is_token(first, chomp_cr(first, strcspn(first, "\n")));
-	OPENSSL_cleanse(first, sizeof first);
+	explicit_bzero(first, sizeof first);
 	return r;
 }
 

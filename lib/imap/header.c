@@ -3,8 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include <openssl/sha.h>
-
+#include "base/sha256.h"
 #include "imap/header.h"
 #include "imap/utf8.h"
 
@@ -323,7 +322,7 @@ static uint64_t
 msgid_hash(const char *value, size_t len)
 {
 	struct str id = STR_INIT;
-	unsigned char md[SHA256_DIGEST_LENGTH];
+	unsigned char md[SHA256_SIZE];
 	uint64_t h = 0;
 	size_t i;
 
@@ -334,7 +333,7 @@ msgid_hash(const char *value, size_t len)
 		str_release(&id);
 		return 0;
 	}
-	SHA256((const unsigned char *)id.s, id.len, md);
+	sha256_of(md, id.s, id.len);
 	for (i = 0; i < 8; i++)
 		h = h << 8 | md[i];
 	str_release(&id);

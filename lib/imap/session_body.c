@@ -19,9 +19,6 @@ void
 body_init(struct body *b, bool keep_crlf)
 {
 	memset(b, 0, sizeof *b);
-	b->md = EVP_MD_CTX_new();
-	if (b->md == NULL)
-		util_no_memory();
 	b->out = xmalloc(BODY_OUT);
 	b->keep_crlf = keep_crlf;
 	b->fd = -1;
@@ -30,7 +27,6 @@ body_init(struct body *b, bool keep_crlf)
 void
 body_release(struct body *b)
 {
-	EVP_MD_CTX_free(b->md);
 	free(b->out);
 	quirk_substitute_release(&b->substitute);
 }
@@ -38,8 +34,7 @@ body_release(struct body *b)
 void
 body_begin(struct body *b, int fd, uint32_t slot)
 {
-	if (EVP_DigestInit_ex(b->md, EVP_sha256(), NULL) != 1)
-		util_no_memory();
+	sha256_begin(&b->md);
 	quirk_substitute_reset(&b->substitute);
 	b->taken = true;
 	b->whole = b->cr = b->told = false;
@@ -64,10 +59,7 @@ body_flush(struct body *b)
 	}
 	b->first = false;
 	b->bytes += n;
-	if (EVP_DigestUpdate(b->md, b->out, n) != 1) {
-		errno = EIO;
-		return -1;
-	}
+	sha256_add(&b->md, b->out, n);
 	return write_all(b->fd, b->out, n);
 }
 
@@ -125,10 +117,7 @@ body_end(struct body *b)
 {
 	if (settle_cr(b, NULL, 0) == -1 || body_flush(b) == -1)
 		return -1;
-	if (EVP_DigestFinal_ex(b->md, b->sha256, NULL) != 1) {
-		errno = EIO;
-		return -1;
-	}
+	sha256_end(&b->md, b->sha256);
 	b->whole = true;
 	return 0;
 }

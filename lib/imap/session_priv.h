@@ -2,8 +2,7 @@
 #ifndef MSTOOLS_SESSION_PRIV_H
 #define MSTOOLS_SESSION_PRIV_H
 
-#include <openssl/evp.h>
-
+#include "base/sha256.h"
 #include "base/util.h"
 #include "imap/quirk.h"
 #include "imap/session.h"
@@ -21,13 +20,13 @@
 /* --- a body on its way to a slot --- */
 
 struct body {
-	EVP_MD_CTX *md; /* owned */
-	char *out;	/* owned, BODY_OUT bytes */
+	struct sha256 md;
+	char *out; /* owned, BODY_OUT bytes */
 	size_t nout;
 	bool keep_crlf;
 	bool taken; /* a slot is */
 	bool told;  /* that it has begun */
-	bool whole; /* all of it is in the file; md is final */
+	bool whole; /* all of it is in the file; sha256 is its digest */
 	int fd;	    /* foreign */
 	uint32_t slot;
 	bool cr;	/* a CR came last, whether LF follows is not known */

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
+#include "base/sha256.h"
 #include "base/util.h"
 #include "crew/wire.h"
 #include "mail/maildir.h"
@@ -24,15 +23,14 @@ lower(char c)
 void
 maildir_folder_hash(char out[17], const char *user, const char *folder)
 {
-	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned char digest[SHA256_SIZE];
 	struct str s = STR_INIT;
 
 	for (; *user != '\0'; user++)
 		str_addc(&s, lower(*user));
 	str_addc(&s, '\0');
 	str_adds(&s, folder);
-	if (EVP_Digest(s.s, s.len, digest, NULL, EVP_sha256(), NULL) != 1)
-		util_no_memory(); /* the only way it can fail */
+	sha256_of(digest, s.s, s.len);
 	hex(out, digest, 8);
 	str_release(&s);
 }

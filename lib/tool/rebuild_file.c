@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
+#include "base/sha256.h"
 #include "base/util.h"
 #include "imap/header.h"
 #include "tool/rebuild.h"
@@ -31,15 +30,16 @@ msgid_of(const char *buf, size_t n)
 }
 
 static int
-digest_fd(int fd, EVP_MD_CTX *md, unsigned char sha256[32], uint64_t *bytes, uint64_t *msgid)
+digest_fd(int fd, unsigned char digest[SHA256_SIZE], uint64_t *bytes, uint64_t *msgid)
 {
 	char *buf = xmalloc(CHUNK);
 	size_t have = 0;
 	ssize_t n = 1;
-	bool good = EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+	struct sha256 s;
 
+	sha256_begin(&s);
 	*bytes = 0;
-	while (good && n > 0) {
+	while (n > 0) {
 		while ((n = read(fd, buf + have, CHUNK - have)) > 0 && (have += (size_t)n) < CHUNK)
 			;
 		if (n == -1 && errno == EINTR) {
@@ -51,36 +51,27 @@ digest_fd(int fd, EVP_MD_CTX *md, unsigned char sha256[32], uint64_t *bytes, uin
 		if (*bytes == 0 && msgid != NULL)
 			*msgid = msgid_of(buf, have);
 		*bytes += have;
-		good = EVP_DigestUpdate(md, buf, have) == 1;
+		sha256_add(&s, buf, have);
 		have = 0;
 	}
 	free(buf);
 	if (n == -1)
 		return -1;
-	if (!good || EVP_DigestFinal_ex(md, sha256, NULL) != 1) {
-		errno = ENOMEM;
-		return -1;
-	}
+	sha256_end(&s, digest);
 	return 1;
 }
 
 int
-rebuild_read(const char *path, unsigned char sha256[32], uint64_t *bytes, uint64_t *msgid)
+rebuild_read(const char *path, unsigned char digest[SHA256_SIZE], uint64_t *bytes, uint64_t *msgid)
 {
-	EVP_MD_CTX *md;
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), rc = -1, saved;
 
 	if (fd == -1)
 		return errno == ENOENT ? 0 : -1;
 	errno = EINVAL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		md = EVP_MD_CTX_new();
-		errno = ENOMEM;
-		if (md != NULL)
-			rc = digest_fd(fd, md, sha256, bytes, msgid);
-		EVP_MD_CTX_free(md);
-	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		rc = digest_fd(fd, digest, bytes, msgid);
 	saved = errno;
 	close(fd);
 	errno = saved;
@@ -88,7 +79,7 @@ rebuild_read(const char *path, unsigned char sha256[32], uint64_t *bytes, uint64
 }
 
 int
-rebuild_digest(const char *path, unsigned char sha256[32], uint64_t *bytes)
+rebuild_digest(const char *path, unsigned char digest[SHA256_SIZE], uint64_t *bytes)
 {
-	return rebuild_read(path, sha256, bytes, NULL);
+	return rebuild_read(path, digest, bytes, NULL);
 }

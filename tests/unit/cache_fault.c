@@ -1,17 +1,13 @@
-/* cache_fault: the token cache when the system, OpenSSL or memory fails it: no token that is none, no damage. */
+/* cache_fault: the token cache when the system or memory fails it: no token that is none, no damage. */
 #include "faults.h"
 
 #include <sys/wait.h>
 
 #include <jansson.h>
-#include <openssl/evp.h>
 
 #include "entra/cache.h"
 #include "t.h"
 
-EARLY(int, EVP_Digest, 0,
-    (const void *p, size_t n, unsigned char *md, unsigned *len, const EVP_MD *type, ENGINE *e),
-    (p, n, md, len, type, e))
 NAMED(char *, json_dumps, NULL, (const json_t *j, size_t flags), (j, flags))
 
 static char dir[4200];
@@ -89,18 +85,6 @@ sweep(enum fault_how how, const char *name)
 }
 
 static void
-no_digest(void)
-{
-	struct cache *c;
-
-	fault_only = "EVP_Digest";
-	fault_at(1, SOON);
-	is_int(open_cache(&c), -1, "without a digest there is no name");
-	ok(fault_off() && err.kind == ERR_INTERNAL && c == NULL, "which is a fault of ours");
-	fault_only = NULL;
-}
-
-static void
 no_memory(void)
 {
 	struct cache_entry e = CACHE_ENTRY_INIT;
@@ -127,7 +111,6 @@ main(void)
 	struct cache *c;
 
 	snprintf(dir, sizeof dir, "%s/cache", t_tmpdir());
-	no_digest();
 	sweep(SOON, "");
 	sweep(LATE, ", their work done");
 	sweep(STAY, ", and all that follow");
