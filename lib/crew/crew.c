@@ -163,9 +163,22 @@ pidfd_of(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec; -1 on old kernels */
 }
 
+/* The one started ahead, or a new one.  Its number, or -1. */
 static int
-start(struct crew *c, struct worker *w, const struct wire_connect *p, struct err *err)
+start(struct crew *c, struct err *err)
 {
+	struct worker *w;
+	int i;
+
+	for (i = 0; i < CREW_MAX && c->w[i].state != AHEAD; i++)
+		;
+	if (i < CREW_MAX)
+		return i;
+	for (i = 0; i < CREW_MAX && c->w[i].state != FREE; i++)
+		;
+	if (i == CREW_MAX)
+		return err_set(err, ERR_INTERNAL, STAGE_NONE, NULL, "too many workers");
+	w = &c->w[i];
 	memset(w, 0, sizeof *w);
 	w->last = &w->first;
 	w->ready = true;
@@ -173,29 +186,39 @@ start(struct crew *c, struct worker *w, const struct wire_connect *p, struct err
 	if (w->pid == -1)
 		return -1;
 	w->pidfd = pidfd_of(w->pid);
+	w->state = AHEAD;
+	return i;
+}
+
+void
+crew_ahead(struct crew *c)
+{
+	struct err e = ERR_INIT;
+
+	(void)start(c, &e);
+}
+
+static void
+begin(struct crew *c, struct worker *w)
+{
 	w->state = RUNNING;
 	crew_heard(c, w);
-	crew_send_fds(c, (int)(w - c->w), p, &c->trace, c->trace == -1 ? 0 : 1);
-	return 0;
 }
 
 int
 crew_start(struct crew *c, const struct secret *token, int flags, struct err *err)
 {
 	struct wire_connect *p;
-	int i, r;
+	int i = -1;
 
-	for (i = 0; i < CREW_MAX && c->w[i].state != FREE; i++)
-		;
-	if (i == CREW_MAX)
-		return err_set(err, ERR_INTERNAL, STAGE_NONE, NULL, "too many workers");
 	p = xcalloc(1, sizeof *p);
-	r = fill_connect(c, p, token, flags, err);
-	if (r == 0)
-		r = start(c, &c->w[i], p, err);
+	if (fill_connect(c, p, token, flags, err) == 0 && (i = start(c, err)) != -1) {
+		begin(c, &c->w[i]);
+		crew_send_fds(c, i, p, &c->trace, c->trace == -1 ? 0 : 1);
+	}
 	explicit_bzero(p, sizeof *p);
 	free(p);
-	return r == -1 ? -1 : i;
+	return i;
 }
 
 int
@@ -367,8 +390,13 @@ crew_close(struct crew *c)
 	ev = xmalloc(sizeof *ev);
 	for (i = 0; i < CREW_WATCHES; i++)
 		c->watch[i] = -1;
-	for (i = 0; i < CREW_MAX; i++)
+	for (i = 0; i < CREW_MAX; i++) {
+		if (c->w[i].state == AHEAD) { /* it has nothing, and need not get ready */
+			begin(c, &c->w[i]);
+			crew_kill(c, i);
+		}
 		crew_quit(c, i);
+	}
 	while (crew_count(c) > 0)
 		if (crew_next(c, END_MS, ev, &err) == -1)
 			for (i = 0; i < CREW_MAX; i++)

@@ -23,6 +23,7 @@ struct packet {
 
 enum state {
 	FREE,
+	AHEAD, /* started by crew_ahead: not the caller's yet */
 	RUNNING,
 	ENDING /* its socket is closed; not reaped yet */
 };

@@ -314,7 +314,6 @@ connect_net(struct worker *w, struct err *err)
 		p.family = 4;
 	else if (w->c.flags & WIRE_C_IPV6)
 		p.family = 6;
-	cage_warm();
 	if (net_prepare(&w->net, &p, err) == -1)
 		return -1;
 	net_watch(w->net, w->sock, 0, on_hangup, w);
@@ -440,6 +439,7 @@ worker_run(int sock)
 
 	w->sock = sock;
 	w->trace = -1;
+	cage_warm(); /* crew_ahead: the parent may not be ready for us yet */
 	if (get_connect(w) == -1) {
 		status = 70;
 	} else {

@@ -26,7 +26,9 @@ cage_warm(void)
 	(void)setenv("TZ", ":/etc/localtime", 0);
 	tzset();
 	localtime_r(&now, &tm);
-	OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CONFIG, NULL);
+	/* its clean-up at exit is of memory that goes anyway */
+	OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT,
+	    NULL);
 	/* may open a device on old kernels; should it fail, OpenSSL says so when it matters */
 	(void)RAND_bytes(&c, 1);
 }

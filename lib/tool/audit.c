@@ -145,9 +145,12 @@ converse(struct audit *a, void (*ask)(struct audit *, const void *), const void 
 	int n;
 
 	if (a->link == NULL) {
-		if (link_open(&a->link, a->o, a->o->user, a->source, err) == -1 ||
-		    (a->lane = link_add(a->link, err)) == -1)
+		a->link = link_prepare(a->o, a->o->user, a->source);
+		if ((a->lane = link_open(a->link, err)) == -1) {
+			link_close(a->link);
+			a->link = NULL;
 			return -1;
+		}
 	}
 	a->answered = false;
 	if (a->up)

@@ -114,8 +114,7 @@ connect_and_work(struct run *r, struct err *err)
 {
 	bool before;
 
-	if (link_open(&r->link, r->o, r->o->user, r->source, err) == -1 || recall_serial(r, err) == -1 ||
-	    link_add(r->link, err) == -1)
+	if (link_open(r->link, err) == -1 || recall_serial(r, err) == -1)
 		return -1;
 	before = link_serial(r->link);
 	work(r);
@@ -235,6 +234,7 @@ begin(struct run *r, struct err *err)
 	raise_descriptors();
 	r->out = ledger_new(STDOUT_FILENO, format_of(r->o), r->o->quiet);
 	ledger_set_stop(r->out, r->stop);
+	r->link = link_prepare(r->o, r->o->user, r->source);
 	if (store_open(&r->store, r->o, mode_of(r->o), err) == -1 || check_tree(r, err) == -1)
 		return -1;
 	r->commit = commit_new(r->store.state, r->store.md, r->out);

@@ -29,6 +29,7 @@ struct link {
 	const struct options *o; /* foreign */
 	struct source *source;	 /* foreign */
 	struct crew *crew;
+	struct err no_crew; /* why crew is NULL */
 	char *user;
 	struct lane lane[LINK_LANES];
 	struct loss loss;
@@ -50,30 +51,38 @@ check_note(struct link *l, struct err *err)
 	return (int)left * 1000;
 }
 
-int
-link_open(struct link **lp, const struct options *o, const char *user, struct source *source, struct err *err)
+struct link *
+link_prepare(const struct options *o, const char *user, struct source *source)
 {
-	const struct secret *token;
-	struct link *l;
-	int wait_ms, i;
+	struct link *l = xcalloc(1, sizeof *l);
+	int i;
 
-	*lp = NULL;
-	l = xcalloc(1, sizeof *l);
 	l->o = o;
 	l->source = source;
 	l->user = xstrdup(user);
 	l->loss = (struct loss){ .o = o, .source = source, .user = l->user, .serial = o->no_pipeline };
-	if ((wait_ms = check_note(l, err)) == -1 || source_token(source, &token, err) == -1 ||
-	    crew_open(&l->crew, o, user, err) == -1) {
-		link_close(l);
+	for (i = 0; i < LINK_LANES; i++)
+		l->lane[i].worker = -1;
+	if (crew_open(&l->crew, o, user, &l->no_crew) == 0)
+		crew_ahead(l->crew);
+	return l;
+}
+
+int
+link_open(struct link *l, struct err *err)
+{
+	const struct secret *token;
+	int wait_ms, i;
+
+	if ((wait_ms = check_note(l, err)) == -1 || source_token(l->source, &token, err) == -1)
+		return -1;
+	if (l->crew == NULL) {
+		*err = l->no_crew;
 		return -1;
 	}
-	for (i = 0; i < LINK_LANES; i++) {
-		l->lane[i].worker = -1;
+	for (i = 0; i < LINK_LANES; i++)
 		l->lane[i].at_ms = now_ms() + wait_ms;
-	}
-	*lp = l;
-	return 0;
+	return link_add(l, err);
 }
 
 void

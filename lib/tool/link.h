@@ -2,8 +2,9 @@
  * link: the connections to one mailbox, as msfetch, msmark and msls want them:
  * they stay up, or there is a good reason why not.
  *
- *	link_open(&link, &o, user, source, &err)
- *	lane = link_add(link)				one connection more
+ *	link = link_prepare(&o, user, source)
+ *	lane = link_open(link, &err)			the first connection
+ *	lane = link_add(link, &err)			one more
  *	while ((n = link_next(link, -1, &ev, &err)) == 1) {
  *		LINK_UP		link_send(link, ev.lane, &job.head) …
  *		LINK_PACKET	its answers
@@ -72,10 +73,13 @@ struct link_event {
 };
 
 /*
- * Looks for a throttling note, gets the token.  o and the source are foreign
- * and must outlive the link.  0, or -1 with err set.
+ * Connects to nothing yet, but starts the process that will: so call it before work that the first
+ * connection must wait for.  If that fails, link_open says so.  o and the source are foreign and must
+ * outlive the link.
  */
-int link_open(struct link **, const struct options *o, const char *user, struct source *, struct err *);
+struct link *link_prepare(const struct options *o, const char *user, struct source *);
+/* Looks for a throttling note, gets the token, and starts the first lane as link_add does. */
+int link_open(struct link *, struct err *);
 /* Ends all workers.  NULL is allowed. */
 void link_close(struct link *);
 

@@ -161,7 +161,7 @@ loop(struct list *l, struct err *err)
 	struct link_event ev;
 	int n;
 
-	if ((l->lane = link_add(l->link, err)) == -1)
+	if ((l->lane = link_open(l->link, err)) == -1)
 		return -1;
 	while (!l->done && !*l->stop) {
 		if ((n = link_next(l->link, -1, &ev, err)) == -1)
@@ -231,7 +231,7 @@ list_run(const struct options *o, struct source *source, const volatile sig_atom
 {
 	bool messages = o->nargs > 0;
 	struct list *l;
-	int r = -1;
+	int r;
 
 	memset(report, 0, sizeof *report);
 	if (check(o, err) == -1)
@@ -246,8 +246,8 @@ list_run(const struct options *o, struct source *source, const volatile sig_atom
 	l->out = ledger_new(STDOUT_FILENO, o->json ? RECEIPT_JSON : RECEIPT_TSV, false);
 	ledger_set_stop(l->out, stop);
 	progress_init(messages && !o->quiet && !o->no_progress);
-	if (link_open(&l->link, o, o->user, source, err) == 0)
-		r = loop(l, err);
+	l->link = link_prepare(o, o->user, source);
+	r = loop(l, err);
 	progress_end();
 	/* What was listed before a failure is good */
 	if (ledger_flush(l->out, r == 0 ? err : NULL) == -1)

@@ -337,8 +337,8 @@ loop(struct visit *v, struct err *err)
 	struct link_event ev;
 	int n;
 
-	if (link_open(&v->link, m->o, v->user, m->source, err) == -1 ||
-	    (v->lane = link_add(v->link, err)) == -1)
+	v->link = link_prepare(m->o, v->user, m->source);
+	if ((v->lane = link_open(v->link, err)) == -1)
 		return -1;
 	while (v->step != VISIT_OVER) {
 		if (*m->stop)

@@ -286,6 +286,8 @@ test_heritage(void)
 	unsetenv("MSTOOLS_CLIENT_SECRET");
 }
 
+static bool ahead; /* and it has its time to die before it is wanted */
+
 static void
 lost_one(const char *user, enum session_loss loss, enum err_kind kind, int sig, const char *text,
     unsigned packets)
@@ -297,6 +299,11 @@ lost_one(const char *user, enum session_loss loss, enum err_kind kind, int sig, 
 
 	if (c == NULL)
 		return;
+	if (ahead) {
+		crew_ahead(c);
+		poll(NULL, 0, 50);
+		is_int(crew_next(c, 0, ev, &err), 0, "%s: nothing is told of one started ahead", user);
+	}
 	start(c, 0);
 	for (n = 0; next(c, CREW_PACKET); n++)
 		;
@@ -552,6 +559,33 @@ test_unrunnable(void)
 	free(was);
 }
 
+static void
+test_ahead(void)
+{
+	struct options o = options();
+	struct crew *c = open_crew(&o, "connect");
+
+	if (c == NULL)
+		return;
+	crew_ahead(c);
+	crew_ahead(c);
+	is_int(crew_count(c), 1, "one is started ahead, and no second");
+	is_int(start(c, CREW_IPV4 | CREW_NO_PIPELINE), 0, "it is the first worker");
+	ok(next(c, CREW_PACKET) && ev->packet->type == WIRE_ONLINE, "and answers");
+	is_str(((const struct wire_online *)(const void *)ev->packet)->greeting, "as it should be",
+	    "told all");
+	is_int(start(c, 0), 1, "the next is another");
+	crew_ahead(c);
+	is_int(crew_count(c), 3, "one more ahead");
+	crew_close(c);
+	is_int(waitpid(-1, NULL, WNOHANG), -1, "all are gone, with it that was never wanted");
+	is_int(errno, ECHILD, "and reaped");
+	ahead = true;
+	lost_one("exit", LOST_OTHER, ERR_INTERNAL, 0, "msworker ended unexpectedly (status 3)", 0);
+	test_unrunnable();
+	ahead = false;
+}
+
 /* What the child has to do before it runs the worker takes descriptors, too. */
 static void
 test_few(void)
@@ -649,6 +683,7 @@ main(int argc, char **argv)
 	test_orphan();
 	test_no_worker();
 	test_unrunnable();
+	test_ahead();
 	test_few();
 	test_trace();
 	test_backoff();
