@@ -70,7 +70,9 @@ function targets(    i, k, r, q) {
 		r = q[i]
 		limit(0, "wall, of mbsync's", r, ratio("wall", r, "msfetch", "mbsync"), r == "a-100" ? 1 / 5 : 1 / 6)
 		limit(0, "wall, of mbsync's with `FSync no`", r, ratio("wall", r, "msfetch", "mbsync_nofsync"), r == "a-100" ? 0.8 : 0.9)
+		limit(0, "the same, two connections (`-j 2`)", r, ratio("wall", r, "msfetch_j2", "mbsync_nofsync"), r == "a-100" ? 0.8 : 0.9)
 		limit(0, "wall, of the larger limit (TLS, durable writing)", r, ratio("wall", r, "msfetch", "tls|write_group"), 1.25)
+		limit(0, "the same, two connections (`-j 2`)", r, ratio("wall", r, "msfetch_j2", "tls|write_group"), 1.25)
 		limit(0, "CPU, of s_client's", r, ratio("cpu", r, "msfetch", "s_client"), 1.6)
 		limit(0, "peak memory, MiB", r, median("rss", r, "msfetch"), 40)
 	}
