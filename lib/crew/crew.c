@@ -23,7 +23,7 @@
 static int
 open_trace(struct crew *c, struct err *err)
 {
-	if (c->o->trace == NULL)
+	if (c->o->trace == NULL || c->trace != -1)
 		return 0;
 	c->trace = open(c->o->trace, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
 	if (c->trace == -1)
@@ -63,7 +63,7 @@ crew_open(struct crew **out, const struct options *o, const char *user, struct e
 		c->watch[i] = -1;
 	for (i = 0; i < CREW_MAX; i++)
 		c->w[i].sock = c->w[i].pidfd = -1;
-	if (spawn_find(c->path, sizeof c->path, err) == -1 || open_trace(c, err) == -1) {
+	if (spawn_find(c->path, sizeof c->path, err) == -1) {
 		crew_close(c);
 		return -1;
 	}
@@ -211,6 +211,8 @@ crew_start(struct crew *c, const struct secret *token, int flags, struct err *er
 	struct wire_connect *p;
 	int i = -1;
 
+	if (open_trace(c, err) == -1)
+		return -1;
 	p = xcalloc(1, sizeof *p);
 	if (fill_connect(c, p, token, flags, err) == 0 && (i = start(c, err)) != -1) {
 		begin(c, &c->w[i]);

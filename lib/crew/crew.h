@@ -38,7 +38,7 @@ struct crew;
 
 /*
  * Reads host, port, proxy (NULL: all_proxy, ALL_PROXY), ca_file, timeout, family, trace … from o (foreign
- * until crew_close).  The trace file is appended to, 0600.  0, or -1 with err set (no msworker: ERR_OS).
+ * until crew_close).  0, or -1 with err set (no msworker: ERR_OS).
  */
 int crew_open(struct crew **, const struct options *o, const char *user, struct err *);
 void crew_close(
@@ -51,7 +51,10 @@ void crew_close(
 void crew_ahead(struct crew *);
 
 enum crew_start_flags { CREW_NO_PIPELINE = 1, CREW_IPV4 = 2, CREW_TWO_STEP = 4 };
-/* Starts a worker and sends it WIRE_CONNECT.  Its number (0 … ), or -1 with err set. */
+/*
+ * Starts a worker and sends it WIRE_CONNECT; the first opens the trace file, which is appended to, 0600.
+ * Its number (0 … ), or -1 with err set.
+ */
 int crew_start(struct crew *, const struct secret *token, int flags, struct err *);
 int crew_count(const struct crew *); /* workers alive */
 

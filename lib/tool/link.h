@@ -74,8 +74,8 @@ struct link_event {
 
 /*
  * Connects to nothing yet, but starts the process that will: so call it before work that the first
- * connection must wait for.  If that fails, link_open says so.  o and the source are foreign and must
- * outlive the link.
+ * connection must wait for.  What fails is told by link_open and link_next.  o and the source are foreign
+ * and must outlive the link.
  */
 struct link *link_prepare(const struct options *o, const char *user, struct source *);
 /* Looks for a throttling note, gets the token, and starts the first lane as link_add does. */

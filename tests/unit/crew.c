@@ -635,7 +635,12 @@ test_trace(void)
 	close(fd);
 	o.trace = path;
 	strcat(path, "/not/there");
-	is_int(crew_open(&c, &o, "trace", &err), -1, "a trace that cannot be opened is an error");
+	c = open_crew(&o, "trace");
+	if (c == NULL)
+		return;
+	is_int(start(c, 0), -1, "a trace that cannot be opened is an error");
+	is_str(err.subject, path, "which one");
+	crew_close(c);
 }
 
 static void
