@@ -44,12 +44,12 @@ P_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANLINK)
 # msworker loads it (imap/dial_proxy.c) when it has to go through a proxy.
 # libetpan's parser goes into msworker: the shared library loads thirteen others, GnuTLS among them, of
 # which nothing is used, into the one process that reads what strangers wrote, and they take half of its
-# start.  After a security update of libetpan, make again; make ETPAN=-letpan takes the shared one.
+# start.  After a security update of libetpan, make clean all; make ETPAN=-letpan takes the shared one.
 # (With the sanitizers too: it loses pieces of replies that it cannot parse, and is known by its name.)
 ETPAN	= $(if $(SAN),-letpan,-l:libetpan.a -lsasl2 -llockfile)
 # SHA-256 is all that msfetch, msls and msmark want of OpenSSL; to load the library for it takes a third of
 # their start.
-SHA256LIB := $(if $(filter /%,$(shell $(CC) -print-file-name=libcrypto.a)),-l:libcrypto.a,-lcrypto)
+SHA256LIB := $(if $(filter /%,$(shell $(CC) $(CFLAGS) -print-file-name=libcrypto.a 2>/dev/null)),-l:libcrypto.a,-lcrypto)
 # libcurl by its OpenSSL flavour's file name: -lcurl is the GnuTLS one wherever libetpan-dev is installed.
 LIBS	= -Wl,--as-needed $(ETPAN) -l:libcurl.so.4 -lssl -lcrypto -lsqlite3 -ljansson -lseccomp -lpthread
 COMPILE	= $(CC) $(P_CPPFLAGS) $(CPPFLAGS) $(P_CFLAGS) $(CFLAGS) -MMD -MP
