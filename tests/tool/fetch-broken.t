@@ -5,14 +5,9 @@
 box=box@contoso.example
 echo token-that-will-do >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 # serve SCENARIO...: a server with ten messages, some of them odd; originals in orig/INBOX.
 serve_odd() {
-	rm -rf md orig
-	exchange_anew -d "$T/orig" -e 'messages 10' "$@"
+	mailbox_anew -e 'messages 10' "$@"
 }
 
 serve_odd -e 'message 4-8 cut 100 close'

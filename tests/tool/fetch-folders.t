@@ -15,10 +15,6 @@ stand save $box '日本' orig/8
 stand save $box 'Archiv' orig/9
 token >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 folders() {
 	cut -f 2 "$out_file" | LC_ALL=C sort | uniq -c | sed 's/^ *//' | tr '\n' ';'
 }

@@ -5,13 +5,8 @@
 box=box@contoso.example
 echo token-that-will-do >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 serve_many() {
-	rm -rf md orig
-	exchange_anew -d "$T/orig" -e 'bytes 300' -e 'messages 1200' "$@"
+	mailbox_anew -e 'bytes 300' -e 'messages 1200' "$@"
 }
 
 serve_many

@@ -15,10 +15,6 @@ done
 stand save $box INBOX orig/*
 token >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 fetch whole
 cut -f 4,7 "$out_file" | sort -n >whole.got
 : >parts

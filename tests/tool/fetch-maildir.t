@@ -7,10 +7,6 @@ stand_up imap
 corpus=$(stand corpus $box INBOX)
 token >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 echo hello >file
 fetch file
 status_is 73 'a file: 73'

@@ -12,10 +12,6 @@ stand save $box INBOX orig/*
 n=40
 token >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 # keep: a filter that keeps each message, and says which it was.
 cat >keep <<'X'
 #!/bin/sh

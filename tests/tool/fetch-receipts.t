@@ -8,10 +8,6 @@ corpus=$(stand corpus $box INBOX)
 n=$(find "$corpus" -type f | wc -l)
 token >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 # Every file in md has a receipt in FILE.
 all_told() {
 	awk -F '\t' 'NF == 8 { print $8 }' "$1" | sort -u >told

@@ -5,20 +5,11 @@
 box=box@contoso.example
 echo token-that-will-do >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
-serve_odd() {
-	rm -rf md orig
-	exchange_anew -d "$T/orig" "$@"
-}
-
 bodies() {
 	grep -c ' bytes)' "$exchange_log"
 }
 
-serve_odd -e 'messages 60'
+mailbox_anew -e 'messages 60'
 fetch md
 status_is 0 'sixty messages'
 n=$(bodies)
@@ -35,7 +26,7 @@ stdout_is '' 'nothing more'
 
 # Twins: the same bytes and the same date, twice.
 printf 'Subject: twin\r\nMessage-ID: <twin@example>\r\n\r\nbody\r\n' >twin
-serve_odd -e 'messages 6' -e "message 2-3 raw $T/twin" -e 'message 2-3 date 1700000000'
+mailbox_anew -e 'messages 6' -e "message 2-3 raw $T/twin" -e 'message 2-3 date 1700000000'
 fetch md
 stdout_lines 6 'two of six are twins'
 exchange_tell 'renumber INBOX 99'
@@ -51,7 +42,7 @@ stdout_lines 1 'a third one is new'
 # No Message-ID: content decides.
 printf 'Subject: one\r\n\r\nbody\r\n' >one
 printf 'Subject: two\r\n\r\nbody\r\n' >two
-serve_odd -e 'messages 2' -e "message 1 raw $T/one" -e "message 2 raw $T/two"
+mailbox_anew -e 'messages 2' -e "message 1 raw $T/one" -e "message 2 raw $T/two"
 fetch md
 exchange_tell 'renumber INBOX 99'
 fetch md
@@ -61,7 +52,7 @@ fetch md
 status_is 0 'and that is settled'
 
 # The folder is made anew and has its UIDVALIDITY again.
-serve_odd -e 'messages 4'
+mailbox_anew -e 'messages 4'
 fetch md
 exchange_tell 'expunge INBOX *'
 exchange_tell 'uidnext INBOX 1'
@@ -71,7 +62,7 @@ exchange_tell 'message 1-3 date 1800000000'
 fetch md
 status_is 0 'made anew, with fewer messages'
 stdout_lines 3 'they are delivered'
-serve_odd -e 'messages 4'
+mailbox_anew -e 'messages 4'
 fetch md
 exchange_tell 'expunge INBOX *'
 exchange_tell 'uidnext INBOX 1'
@@ -86,7 +77,7 @@ stdout_is '' 'once'
 
 # Renamed.
 for i in 1 2 3 4 5; do printf 'Message-ID: <%s@old>\r\n\r\n%s\r\n' $i $i >old$i; done
-serve_odd -e 'folder Old 77' -e 'messages Old 5' -e "message Old 1 raw $T/old1" -e "message Old 2 raw $T/old2" \
+mailbox_anew -e 'folder Old 77' -e 'messages Old 5' -e "message Old 1 raw $T/old1" -e "message Old 2 raw $T/old2" \
     -e "message Old 3 raw $T/old3" -e "message Old 4 raw $T/old4" -e "message Old 5 raw $T/old5" -e 'messages 2'
 fetch -F '*' md
 stdout_lines 7 'two folders'
@@ -102,7 +93,7 @@ status_is 0 'and all is well'
 stdout_is '' 'nothing of it has gone'
 
 # --baseline, then numbered anew.
-serve_odd -e 'messages 8'
+mailbox_anew -e 'messages 8'
 fetch --baseline md
 stdout_is '' '--baseline'
 exchange_tell 'messages 1'
@@ -117,7 +108,7 @@ fetch -n md
 stdout_is '' 'and a dry run knows it too'
 
 # Everything must be compared by its content, on connections that break.
-serve_odd -e 'messages 20' -e 'on message #25: close' -e 'on message #31: reset'
+mailbox_anew -e 'messages 20' -e 'on message #25: close' -e 'on message #31: reset'
 fetch md
 exchange_tell 'renumber INBOX 99'
 exchange_tell 'message * date 1800000000'
@@ -128,7 +119,7 @@ fetch md
 stdout_is '' 'and all is settled'
 
 # Numbered anew twice, and the run in between had not come to compare anything.
-serve_odd -e 'messages 20'
+mailbox_anew -e 'messages 20'
 fetch md
 stdout_lines 20 'twenty messages'
 exchange_tell 'renumber INBOX 99'
@@ -145,7 +136,7 @@ fetch md
 stdout_is '' 'and that is settled'
 
 # And where the run in between had done half of it, by content.
-serve_odd -e 'messages 20'
+mailbox_anew -e 'messages 20'
 fetch md
 n=$(bodies)
 exchange_tell 'renumber INBOX 99'
@@ -163,7 +154,7 @@ fetch --verify md
 status_is 0 'and all is well'
 
 # Made anew with its UIDVALIDITY: three of a kind, in two windows.
-serve_odd -e 'messages 3' -e "message * raw $T/twin" -e 'message * date 1700000000' -e 'uidnext INBOX 80000'
+mailbox_anew -e 'messages 3' -e "message * raw $T/twin" -e 'message * date 1700000000' -e 'uidnext INBOX 80000'
 fetch md
 stdout_lines 3 'three of a kind'
 exchange_tell 'expunge INBOX *'

@@ -12,10 +12,6 @@ serve_odd() {
 	exchange_anew -d "$T/orig" "$@"
 }
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 whole() {
 	mdcmp -n md orig/INBOX
 }

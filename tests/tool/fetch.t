@@ -8,10 +8,6 @@ corpus=$(stand corpus $box INBOX)
 n=$(find "$corpus" -type f | wc -l)
 token >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 # The Maildir and the receipts agree: each file has one, with its size and digest.
 agree() {
 	awk -F '\t' '{ print $7 "  " $8 }' "$1" | sha256sum -c --quiet - &&

@@ -14,10 +14,6 @@ stand save $box 'Übersicht/2026' $first
 stand save other@contoso.example INBOX "$(find "$corpus" -type f | sort | tail -n 1)"
 token >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 names() {
 	find "$1" -name '*,S=*' ! -path '*/tmp/*' | sed 's|.*/||; s|:2,.*||' | sort
 }

@@ -10,10 +10,6 @@ n=$(find "$corpus" -type f | wc -l)
 stand save $box Kunden $(find "$corpus" -type f | sort | head -n 4)
 token >token
 
-fetch() {
-	run msfetch $imap_args -u $box "$@" <token
-}
-
 fetch -F '*' md
 status_is 0 'two folders'
 fetch --verify -v md
