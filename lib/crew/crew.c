@@ -163,6 +163,17 @@ pidfd_of(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec; -1 on old kernels */
 }
 
+/* The first in that state; CREW_MAX: none. */
+static int
+find(const struct crew *c, enum state state)
+{
+	int i;
+
+	for (i = 0; i < CREW_MAX && c->w[i].state != state; i++)
+		;
+	return i;
+}
+
 /* The one started ahead, or a new one.  Its number, or -1. */
 static int
 start(struct crew *c, struct err *err)
@@ -170,13 +181,9 @@ start(struct crew *c, struct err *err)
 	struct worker *w;
 	int i;
 
-	for (i = 0; i < CREW_MAX && c->w[i].state != AHEAD; i++)
-		;
-	if (i < CREW_MAX)
+	if ((i = find(c, AHEAD)) != CREW_MAX)
 		return i;
-	for (i = 0; i < CREW_MAX && c->w[i].state != FREE; i++)
-		;
-	if (i == CREW_MAX)
+	if ((i = find(c, FREE)) == CREW_MAX)
 		return err_set(err, ERR_INTERNAL, STAGE_NONE, NULL, "too many workers");
 	w = &c->w[i];
 	memset(w, 0, sizeof *w);

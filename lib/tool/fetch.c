@@ -68,7 +68,7 @@ note_serial(struct run *r, bool before)
 	struct err e = ERR_INIT;
 	char key[48];
 
-	if (r->link == NULL || before || !link_serial(r->link) || r->o->dry_run)
+	if (before || !link_serial(r->link) || r->o->dry_run)
 		return;
 	log_v(1, "the server does not take two commands at a time; remembered for a week");
 	note_key(key, "serial", r);
